@@ -1,0 +1,23 @@
+/* sink_log -- Spark's _spark_metadata log of a file sink (file-source.md 7.2, 7.8, 7.9): read, append, compact. */
+#pragma once
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+struct sink_log_entry {
+    const char *path;  /* URI, as in the file. */
+    int64_t size, modification_time_ms;
+    const char *action; /* "add" or "delete". */
+};
+
+/* Highest batch id in <output>/_spark_metadata, -1 where there is none. */
+bool sink_log_latest(const char *output, int64_t *batch, struct error *err) MUST_CHECK;
+/* The live files at the newest batch. */
+bool sink_log_files(const char *output, struct arena *arena, struct sink_log_entry **entries, size_t *count, struct error *err) MUST_CHECK;
+/* Writes batch `batch` (N, or N.compact when (N+1) %% interval == 0), durable, never over an existing one (*existed).
+ * `digest` goes beside it as .N.inlet (JSON: digest, query id), so that a re-publish knows its own work. Old plain files below the
+ * last compaction are kept minBatchesToRetain (100) batches. */
+bool sink_log_append(const char *output, int64_t batch, const struct sink_log_entry *entries, size_t count,
+                     const char *query_id, const char *digest, bool *existed, struct error *err) MUST_CHECK;
+/* What stands for `batch`: *present, and its query id and digest (empty strings: written by somebody else). */
+bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, bool *present, const char **query_id, const char **digest, struct error *err) MUST_CHECK;
