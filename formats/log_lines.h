@@ -1,0 +1,21 @@
+/* log_lines -- a log file of one JSON object a line, read line by line in constant memory. */
+#pragma once
+#include "base/bytes.h"
+#include "base/error.h"
+#include <stdio.h>
+
+enum log_line { LOG_LINE_READ, LOG_LINE_END, LOG_LINE_FAILED };
+
+struct log_lines {
+    FILE *file;
+    const char *path;  /* Borrowed. */
+    char *text;        /* getline's. */
+    size_t capacity;
+    int64_t number;    /* Of the line read last, from 1. */
+};
+
+/* A file that is not there is PATH_NOT_FOUND. */
+bool log_lines_open(struct log_lines *lines, const char *path, struct error *err) MUST_CHECK;
+/* *line is without its newline and valid until the next call. Lines over 64 MiB are refused. */
+enum log_line log_lines_next(struct log_lines *lines, struct slice *line, struct error *err);
+void log_lines_close(struct log_lines *lines);

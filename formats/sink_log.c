@@ -1,0 +1,502 @@
+/* sink_log -- Spark's _spark_metadata log of a file sink: read, append, compact.
+ *
+ *   _spark_metadata/0 .. 8      v1 and one JSON object a line, no newline at the end
+ *   _spark_metadata/9.compact   all entries so far; written instead of 9
+ *   _spark_metadata/.9.inlet    whose batch it is (ours, ignored by Spark)
+ *
+ * A batch is one file, created by link(2): it appears whole or not at all and is never replaced. A
+ * compaction copies lines from file to file, so its memory does not grow with the log. One process
+ * writes (the checkpoint's lock); readers need no lock. */
+#include "formats/sink_log.h"
+#include "base/file.h"
+#include "base/number.h"
+#include "base/tree.h"
+#include "base/uuid.h"
+#include "formats/log_lines.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    INTERVAL_DEFAULT = 10,            /* spark.sql.streaming.fileSink.log.compactInterval */
+    BATCHES_RETAINED_MIN = 100,       /* spark.sql.streaming.minBatchesToRetain */
+    CLEANUP_DELAY_S = 600,            /* spark.sql.streaming.fileSink.log.cleanupDelay */
+    IDENTITY_SIZE_MAX = 1 << 16,
+    COPY_BLOCK = 1 << 20
+};
+
+struct log_file {
+    int64_t batch;
+    bool compact;
+};
+
+struct log_listing {
+    const char *directory;
+    struct log_file *files; /* Ascending by batch, the compact one last among equals. */
+    size_t count;
+};
+
+/* "12", "9.compact": everything else in the folder is not part of the log. */
+static bool log_file_parse(const char *name, struct log_file *out)
+{
+    size_t digits = strspn(name, "0123456789");
+    out->compact = strcmp(name + digits, ".compact") == 0;
+    if (digits == 0 || (name[digits] && !out->compact)) return false;
+    return parse_int64(name, digits, &out->batch);
+}
+
+static int log_file_compare(const void *left, const void *right)
+{
+    const struct log_file *a = left, *b = right;
+    if (a->batch != b->batch) return a->batch < b->batch ? -1 : 1;
+    return (int)a->compact - (int)b->compact;
+}
+
+static void listing_add(struct log_listing *listing, struct arena *arena, size_t *capacity, struct log_file file)
+{
+    if (listing->count == *capacity) {
+        size_t grown = *capacity ? *capacity * 2 : 64;
+        struct log_file *files = ARENA_ARRAY(arena, struct log_file, grown);
+        if (listing->count) memcpy(files, listing->files, listing->count * sizeof(*files));
+        listing->files = files;
+        *capacity = grown;
+    }
+    listing->files[listing->count++] = file;
+}
+
+static bool listing_read(const char *output, struct arena *arena, struct log_listing *out, struct error *err)
+{
+    *out = (struct log_listing){.directory = path_join(arena, output, "_spark_metadata")};
+    DIR *directory = opendir(out->directory);
+    if (!directory && errno == ENOENT) return true;
+    if (!directory) return error_errno(err, "could not list the sink log %s", out->directory);
+    size_t capacity = 0;
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(directory)) != NULL) {
+        struct log_file file;
+        if (log_file_parse(entry->d_name, &file)) listing_add(out, arena, &capacity, file);
+    }
+    int failure = errno;
+    closedir(directory);
+    errno = failure;
+    if (failure) return error_errno(err, "could not list the sink log %s", out->directory);
+    if (out->count) qsort(out->files, out->count, sizeof(*out->files), log_file_compare);
+    return true;
+}
+
+static int64_t listing_latest(const struct log_listing *listing)
+{
+    return listing->count ? listing->files[listing->count - 1].batch : -1;
+}
+
+static const struct log_file *listing_find(const struct log_listing *listing, int64_t batch)
+{
+    const struct log_file *found = NULL;
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->files[i].batch == batch) found = &listing->files[i];
+    return found;
+}
+
+static char *log_file_path(struct arena *arena, const char *directory, int64_t batch, bool compact)
+{
+    return arena_printf(arena, "%s/%" PRId64 "%s", directory, batch, compact ? ".compact" : "");
+}
+
+static char *identity_path(struct arena *arena, const char *directory, int64_t batch)
+{
+    return arena_printf(arena, "%s/.%" PRId64 ".inlet", directory, batch);
+}
+
+/* Where only one compact file tells of the interval that its writer used (Spark's rule). */
+static int64_t interval_of_first(int64_t compact_batch)
+{
+    int64_t count = compact_batch + 1;
+    if (count <= INTERVAL_DEFAULT) return count;
+    for (int64_t divisor = INTERVAL_DEFAULT; INTERVAL_DEFAULT < count / 2 && divisor <= count / 2; divisor++)
+        if (count % divisor == 0) return divisor;
+    return count;
+}
+
+static int64_t listing_interval(const struct log_listing *listing)
+{
+    int64_t newest = -1, older = -1;
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->files[i].compact && listing->files[i].batch != newest) {
+            older = newest;
+            newest = listing->files[i].batch;
+        }
+    if (newest < 0) return INTERVAL_DEFAULT;
+    return older < 0 ? interval_of_first(newest) : newest - older;
+}
+
+/* The files that together hold every entry up to `last`: the newest compact file and all behind it. */
+struct log_span {
+    size_t first, end; /* Indexes into listing->files. */
+};
+
+static bool listing_span(const struct log_listing *listing, int64_t last, bool compacting, struct log_span *out, struct error *err)
+{
+    *out = (struct log_span){0};
+    bool compact_seen = false;
+    for (size_t i = 0; i < listing->count && listing->files[i].batch <= last; i++) {
+        if (listing->files[i].compact) out->first = i, compact_seen = true;
+        out->end = i + 1;
+    }
+    int64_t expected = compact_seen ? listing->files[out->first].batch : 0;
+    for (size_t i = out->first; i < out->end; i++, expected++)
+        if (listing->files[i].batch != expected) break;
+    if (expected == last + 1) return true;
+    if (compacting)
+        return error_set(err, COND_INLET_SINK_MISMATCH, "%s/%" PRId64 " doesn't exist when compacting batch %" PRId64,
+                         listing->directory, expected, last + 1);
+    return error_set(err, COND_INLET_SINK_MISMATCH, "batch %" PRId64 " of the sink log %s doesn't exist (newest: %" PRId64 ")",
+                     expected, listing->directory, last);
+}
+
+/* Opens a log file and checks its version line. */
+static bool log_file_open(struct log_lines *lines, const char *path, struct error *err)
+{
+    if (!log_lines_open(lines, path, err)) return false;
+    struct slice line;
+    enum log_line got = log_lines_next(lines, &line, err);
+    int64_t version = 0;
+    if (got == LOG_LINE_END) error_set(err, COND_INLET_DAMAGED_FILE, "incomplete log file %s", path);
+    if (got != LOG_LINE_READ) goto fail;
+    if (line.size < 2 || line.data[0] != 'v' || !parse_int64((const char *)line.data + 1, line.size - 1, &version) || version < 1) {
+        error_set(err, COND_INLET_DAMAGED_FILE, "log file %s does not begin with a version such as v1", path);
+        goto fail;
+    }
+    if (version == 1) return true;
+    error_set(err, COND_INLET_SINK_MISMATCH,
+              "UnsupportedLogVersion: maximum supported log version is v1, but encountered v%" PRId64 " in %s", version, path);
+fail:
+    log_lines_close(lines);
+    return false;
+}
+
+bool sink_log_latest(const char *output, int64_t *batch, struct error *err)
+{
+    struct arena *arena = arena_new("sink log");
+    struct log_listing listing;
+    bool done = listing_read(output, arena, &listing, err);
+    if (done) *batch = listing_latest(&listing);
+    arena_free(arena);
+    return done;
+}
+
+/* --- reading --- */
+
+struct entry_list {
+    struct sink_log_entry *entries;
+    size_t count, capacity;
+    struct arena *arena;
+    bool deletes;     /* Logs of Spark 2 may take files back. */
+};
+
+static struct sink_log_entry *entry_list_next(struct entry_list *list)
+{
+    if (list->count == list->capacity) {
+        size_t grown = list->capacity ? list->capacity * 2 : 256;
+        struct sink_log_entry *entries = ARENA_ARRAY(list->arena, struct sink_log_entry, grown);
+        if (list->count) memcpy(entries, list->entries, list->count * sizeof(*entries));
+        list->entries = entries;
+        list->capacity = grown;
+    }
+    return &list->entries[list->count++];
+}
+
+static bool entry_parse(struct slice line, struct arena *scratch, struct entry_list *list, struct error *err)
+{
+    struct tree *tree = tree_parse_json(scratch, line, err);
+    if (!tree) return false;
+    const char *path = tree_get_text(tree, "path", NULL);
+    if (!path) return error_set(err, COND_INLET_DAMAGED_FILE, "the entry has no path");
+    if (tree_get_bool(tree, "isDir", false)) return true;
+    struct sink_log_entry *entry = entry_list_next(list);
+    entry->path = arena_strdup(list->arena, path);
+    entry->size = tree_get_int(tree, "size", 0);
+    entry->modification_time_ms = tree_get_int(tree, "modificationTime", 0);
+    bool deleted = strcmp(tree_get_text(tree, "action", "add"), "delete") == 0;
+    entry->action = deleted ? "delete" : "add";
+    list->deletes |= deleted;
+    return true;
+}
+
+static bool entries_read(const char *path, struct entry_list *list, struct arena *scratch, struct error *err)
+{
+    struct log_lines lines;
+    if (!log_file_open(&lines, path, err)) return false;
+    struct slice line;
+    enum log_line got;
+    while ((got = log_lines_next(&lines, &line, err)) == LOG_LINE_READ) {
+        arena_reset(scratch);
+        if (line.size == 0 || entry_parse(line, scratch, list, err)) continue;
+        error_context(err, "while reading line %" PRId64 " of sink log %s", lines.number, path);
+        got = LOG_LINE_FAILED;
+        break;
+    }
+    log_lines_close(&lines);
+    return got == LOG_LINE_END;
+}
+
+static int entry_compare(const void *left, const void *right)
+{
+    const struct sink_log_entry *a = left, *b = right;
+    int order = strcmp(a->path, b->path);
+    return order ? order : strcmp(b->action, a->action); /* "delete" before "add". */
+}
+
+/* Takes out what a delete names, whatever came first (Spark 2's rule). */
+static void entries_apply_deletes(struct entry_list *list)
+{
+    qsort(list->entries, list->count, sizeof(*list->entries), entry_compare);
+    size_t kept = 0;
+    const char *deleted = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        struct sink_log_entry entry = list->entries[i];
+        if (entry.action[0] == 'd') deleted = entry.path;
+        if (!deleted || strcmp(deleted, entry.path) != 0) list->entries[kept++] = entry;
+    }
+    list->count = kept;
+}
+
+bool sink_log_files(const char *output, struct arena *arena, struct sink_log_entry **entries, size_t *count, struct error *err)
+{
+    struct arena *scratch = arena_new("sink log line"), *names = arena_new("sink log");
+    struct entry_list list = {.arena = arena};
+    struct log_listing listing;
+    struct log_span span = {0};
+    bool done = listing_read(output, names, &listing, err) &&
+                (listing.count == 0 || listing_span(&listing, listing_latest(&listing), false, &span, err));
+    for (size_t i = span.first; done && i < span.end; i++) {
+        const struct log_file *file = &listing.files[i];
+        done = entries_read(log_file_path(names, listing.directory, file->batch, file->compact), &list, scratch, err);
+    }
+    if (done && list.deletes) entries_apply_deletes(&list);
+    *entries = list.entries;
+    *count = list.count;
+    arena_free(scratch);
+    arena_free(names);
+    return done;
+}
+
+/* --- writing --- */
+
+/* The lines of one batch, each with the newline before it: also the tail of a compact file. */
+static void entries_print(struct buffer *out, const struct sink_log_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buffer_text(out, "\n{\"path\":");
+        buffer_json_string(out, entries[i].path, strlen(entries[i].path));
+        buffer_printf(out, ",\"size\":%" PRId64 ",\"isDir\":false,\"modificationTime\":%" PRId64, entries[i].size,
+                      entries[i].modification_time_ms);
+        buffer_printf(out, ",\"blockReplication\":1,\"blockSize\":33554432,\"action\":\"%s\"}",
+                      entries[i].action ? entries[i].action : "add");
+    }
+}
+
+static bool lines_copy(const char *path, int fd, const char *draft, struct error *err)
+{
+    struct log_lines lines;
+    if (!log_file_open(&lines, path, err)) return false;
+    struct buffer block = {0};
+    struct slice line;
+    enum log_line got;
+    while ((got = log_lines_next(&lines, &line, err)) == LOG_LINE_READ) {
+        if (line.size == 0) continue;
+        if (line.data[0] != '{' || line.data[line.size - 1] != '}') {
+            error_set(err, COND_INLET_DAMAGED_FILE, "line %" PRId64 " of sink log %s is not a JSON object", lines.number, path);
+            got = LOG_LINE_FAILED;
+            break;
+        }
+        buffer_byte(&block, '\n');
+        buffer_append(&block, line.data, line.size);
+        if (block.size < COPY_BLOCK) continue;
+        if (!write_all(fd, block.data, block.size, draft, err)) {
+            got = LOG_LINE_FAILED;
+            break;
+        }
+        buffer_clear(&block);
+    }
+    bool done = got == LOG_LINE_END && write_all(fd, block.data, block.size, draft, err);
+    buffer_free(&block);
+    log_lines_close(&lines);
+    return done;
+}
+
+/* v1, the lines of `span`, the batch's own: into the draft, made durable. */
+static bool compact_write(const struct log_listing *listing, struct log_span span, struct slice tail, const char *draft,
+                          struct arena *arena, struct error *err)
+{
+    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0) return error_errno(err, "could not create sink log draft %s", draft);
+    bool done = write_all(fd, "v1", 2, draft, err);
+    for (size_t i = span.first; done && i < span.end; i++) {
+        const struct log_file *file = &listing->files[i];
+        done = lines_copy(log_file_path(arena, listing->directory, file->batch, file->compact), fd, draft, err);
+    }
+    done = done && write_all(fd, tail.data, tail.size, draft, err) && file_sync(fd, draft, err);
+    if (close(fd) != 0 && done) done = error_errno(err, "could not close sink log draft %s", draft);
+    return done;
+}
+
+static bool compact_publish(const char *draft, const char *path, const char *directory, bool *existed, struct error *err)
+{
+    bool linked = link(draft, path) == 0;
+    *existed = !linked && errno == EEXIST;
+    if (!linked && !*existed) return error_errno(err, "could not create sink log file %s", path);
+    return directory_sync(directory, err);
+}
+
+static bool compact_append(const struct log_listing *listing, int64_t batch, struct slice tail, struct arena *arena,
+                           bool *existed, struct error *err)
+{
+    struct log_span span = {0};
+    if (listing->count && !listing_span(listing, batch - 1, true, &span, err)) return false;
+    char uuid[UUID_TEXT_SIZE];
+    uuid_v4(uuid);
+    char *draft = arena_printf(arena, "%s/.%" PRId64 ".compact.%s.inlet.tmp", listing->directory, batch, uuid);
+    bool done = compact_write(listing, span, tail, draft, arena, err) &&
+                compact_publish(draft, log_file_path(arena, listing->directory, batch, true), listing->directory, existed, err);
+    unlink(draft);
+    return done;
+}
+
+static bool plain_append(const char *directory, int64_t batch, struct slice tail, struct arena *arena, bool *existed, struct error *err)
+{
+    struct buffer text = {0};
+    buffer_text(&text, "v1");
+    buffer_append(&text, tail.data, tail.size);
+    bool done = file_create_if_absent(log_file_path(arena, directory, batch, false), slice_of(text.data, text.size), existed, err);
+    buffer_free(&text);
+    return done;
+}
+
+/* Says whose batch the file is, and which bytes at its end are the batch's: a file that another writer put there in
+ * between is not taken for ours. Durable before the log file, so that ours is never without it. */
+static bool identity_write(const char *directory, int64_t batch, struct slice tail, const char *query_id, const char *digest,
+                           struct arena *arena, struct error *err)
+{
+    char hash[DIGEST_TEXT_SIZE];
+    digest_text(tail.data, tail.size, hash);
+    struct buffer text = {0};
+    buffer_text(&text, "{\"queryId\":");
+    buffer_json_string(&text, query_id, strlen(query_id));
+    buffer_text(&text, ",\"digest\":");
+    buffer_json_string(&text, digest, strlen(digest));
+    buffer_printf(&text, ",\"tailSize\":%zu,\"tailDigest\":\"%s\"}\n", tail.size, hash);
+    bool done = file_replace(identity_path(arena, directory, batch), slice_of(text.data, text.size), err);
+    buffer_free(&text);
+    return done;
+}
+
+static void remove_if_old(const char *path, time_t now)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_mtime + CLEANUP_DELAY_S <= now) unlink(path);
+}
+
+/* Spark's retention: plain and compact files that no reader starts from any more. Best effort. */
+static void log_clean(const struct log_listing *listing, int64_t batch, int64_t interval, struct arena *arena)
+{
+    int64_t oldest = batch + 1 - BATCHES_RETAINED_MIN;
+    if (oldest < interval) return;
+    int64_t keep_from = oldest - oldest % interval - 1;
+    time_t now = time(NULL);
+    for (size_t i = 0; i < listing->count && listing->files[i].batch < keep_from; i++) {
+        const struct log_file *file = &listing->files[i];
+        remove_if_old(log_file_path(arena, listing->directory, file->batch, file->compact), now);
+        remove_if_old(identity_path(arena, listing->directory, file->batch), now);
+    }
+}
+
+static bool log_append(const struct log_listing *listing, int64_t batch, struct slice tail, const char *query_id,
+                       const char *digest, struct arena *arena, bool *existed, struct error *err)
+{
+    *existed = listing_find(listing, batch) != NULL;
+    if (*existed) return true;
+    if (listing->count && batch != listing_latest(listing) + 1)
+        return error_set(err, COND_INLET_SINK_MISMATCH,
+                         "cannot write batch %" PRId64 " to the sink log %s, which ends at batch %" PRId64, batch,
+                         listing->directory, listing_latest(listing));
+    if (!directories_make(listing->directory, err)) return false;
+    if (!identity_write(listing->directory, batch, tail, query_id, digest, arena, err)) return false;
+
+    /* A log that starts behind 0 (a checkpoint that got a new, empty sink) starts with a compact
+     * file: readers begin there and do not ask for batch 0. */
+    int64_t interval = listing_interval(listing);
+    bool compact = (batch + 1) % interval == 0 || (listing->count == 0 && batch > 0);
+    if (!compact) return plain_append(listing->directory, batch, tail, arena, existed, err);
+    if (!compact_append(listing, batch, tail, arena, existed, err)) return false;
+    log_clean(listing, batch, interval, arena);
+    return true;
+}
+
+bool sink_log_append(const char *output, int64_t batch, const struct sink_log_entry *entries, size_t count,
+                     const char *query_id, const char *digest, bool *existed, struct error *err)
+{
+    *existed = false;
+    if (batch < 0) return error_set(err, COND_INLET_INTERNAL, "batch %" PRId64 " cannot be written to a sink log", batch);
+    struct arena *arena = arena_new("sink log");
+    struct buffer tail = {0};
+    entries_print(&tail, entries, count);
+    struct log_listing listing;
+    bool done = listing_read(output, arena, &listing, err) &&
+                log_append(&listing, batch, slice_of(tail.data, tail.size), query_id, digest, arena, existed, err);
+    if (!done) error_context(err, "while writing batch %" PRId64 " to the sink log of %s", batch, output);
+    buffer_free(&tail);
+    arena_free(arena);
+    return done;
+}
+
+/* --- identity --- */
+
+/* True where the last `size` bytes of the log file have this digest. */
+static bool tail_matches(const char *path, int64_t size, const char *digest)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool same = false;
+    if (fstat(fd, &status) == 0 && size >= 0 && size <= status.st_size) {
+        struct buffer tail = {0};
+        uint8_t *bytes = buffer_reserve(&tail, (size_t)size + 1);
+        ssize_t got = pread(fd, bytes, (size_t)size, status.st_size - size);
+        char hash[DIGEST_TEXT_SIZE];
+        digest_text(bytes, (size_t)size, hash);
+        same = got == (ssize_t)size && strcmp(hash, digest) == 0;
+        buffer_free(&tail);
+    }
+    close(fd);
+    return same;
+}
+
+bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, bool *present, const char **query_id,
+                       const char **digest, struct error *err)
+{
+    *query_id = *digest = "";
+    struct log_listing listing;
+    if (!listing_read(output, arena, &listing, err)) return false;
+    const struct log_file *file = listing_find(&listing, batch);
+    *present = file != NULL;
+    char *path = identity_path(arena, listing.directory, batch);
+    if (!file || access(path, F_OK) != 0) return true;
+
+    struct buffer text = {0};
+    if (!file_read_all(path, IDENTITY_SIZE_MAX, &text, err)) {
+        buffer_free(&text);
+        return false;
+    }
+    struct tree *tree = tree_parse_json(arena, slice_of(text.data, text.size), NULL);
+    buffer_free(&text);
+    if (!tree || !tail_matches(log_file_path(arena, listing.directory, batch, file->compact), tree_get_int(tree, "tailSize", -1),
+                               tree_get_text(tree, "tailDigest", "")))
+        return true;
+    *query_id = arena_strdup(arena, tree_get_text(tree, "queryId", ""));
+    *digest = arena_strdup(arena, tree_get_text(tree, "digest", ""));
+    return true;
+}
