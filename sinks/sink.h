@@ -69,7 +69,9 @@ struct sink_ops {
     bool (*task_finish)(struct sink_task *task, struct error *err);
     size_t (*task_memory)(const struct sink_task *task);
     void (*task_free)(struct sink_task *task);
-    bool (*stage_append)(void *state, struct sink_task *task, struct error *err);            /* In task order; frees nothing. */
+    /* In task order, one caller at a time. Writes the finished pieces of the task and frees them. May also be called before
+     * task_finish, any number of times, for the task whose turn it is: so one huge input stays in bounded memory. */
+    bool (*stage_append)(void *state, struct sink_task *task, struct error *err);
     bool (*prepare)(void *state, struct arena *arena, struct manifest *out, struct error *err);
     bool (*publish)(void *state, const struct batch_identity *batch, const struct manifest *manifest, struct error *err);
     void (*abort)(void *state);           /* Drops what was staged; safe at any time. */
