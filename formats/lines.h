@@ -56,8 +56,7 @@ void lines_begin(struct lines *lines, struct input *input, int64_t start, int64_
 enum lines_pull { LINES_RECORD, LINES_END, LINES_FAILED };
 
 /* The next record. A separator at the very end of the file makes no empty record behind it. After
- * LINES_FAILED the records before the failure have all been delivered; with damage in the input (INLET_DAMAGED_FILE)
- * the unfinished record before it is delivered first. */
+ * LINES_FAILED the whole records before the failure have all been delivered, the unfinished one has not. */
 enum lines_pull lines_next(struct lines *lines, struct line *line, struct error *err);
 
 /* The complete records of the block from which the last record came, from its first byte to the separator of its
