@@ -31,7 +31,9 @@ int64_t input_bytes_stored(const struct input *input); /* Bytes taken from the s
 bool input_check_unchanged(struct input *input, struct error *err) MUST_CHECK;
 void input_close(struct input *input);
 
-/* Compression of text output: whole segments; concatenated segments form one valid file (gzip members, ...). */
+/* Compression of text output: whole segments. Concatenated segments form one valid file (gzip members, ...) where
+ * codec_concatenates(); a .deflate file holds exactly one segment. */
+bool codec_concatenates(enum codec codec);
 bool codec_compress(enum codec codec, struct slice bytes, struct buffer *out, struct error *err) MUST_CHECK;
 
 /* Page codecs of Parquet: raw snappy, zstd (level 3), gzip, lz4_raw, none. In pages.c. */

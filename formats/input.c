@@ -1,0 +1,203 @@
+/* input -- opens files and ranges, picks the codec, delivers plain bytes. */
+#include "formats/input.h"
+#include "base/panic.h"
+#include "formats/codecs_hadoop.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+struct codec_row {
+    const char *name, *suffix;
+    const struct decoder_ops *decoder;
+    bool concatenates;
+    bool text_option; /* Spark knows it as `compression` of text writers. */
+};
+
+static const struct codec_row codecs[] = {
+    [CODEC_NONE] = {"none", "", NULL, true, true},
+    [CODEC_GZIP] = {"gzip", ".gz", &gzip_decoder, true, true},
+    [CODEC_BZIP2] = {"bzip2", ".bz2", &bzip2_decoder, true, true},
+    [CODEC_DEFLATE] = {"deflate", ".deflate", &deflate_decoder, false, true},
+    [CODEC_SNAPPY] = {"snappy", ".snappy", &snappy_decoder, true, true},
+    [CODEC_LZ4] = {"lz4", ".lz4", &lz4_decoder, true, true},
+    [CODEC_ZSTD] = {"zstd", ".zst", &zstd_decoder, true, false},
+};
+
+enum codec codec_of_path(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (!dot) return CODEC_NONE;
+    for (enum codec i = CODEC_GZIP; i < COUNTOF(codecs); i++)
+        if (strcasecmp(dot, codecs[i].suffix) == 0) return i;
+    return CODEC_NONE;
+}
+
+bool codec_find(const char *name, enum codec *out)
+{
+    *out = CODEC_NONE;
+    if (strcasecmp(name, "uncompressed") == 0) return true;
+    for (enum codec i = CODEC_NONE; i < COUNTOF(codecs); i++) {
+        if (!codecs[i].text_option || strcasecmp(name, codecs[i].name) != 0) continue;
+        *out = i;
+        return true;
+    }
+    return false;
+}
+
+const char *codec_suffix(enum codec codec) { return codecs[codec].suffix; }
+bool codec_concatenates(enum codec codec) { return codecs[codec].concatenates; }
+
+enum { STORED_SIZE = 256 << 10 };
+
+struct input {
+    /* Where the bytes come from: a store's file, or memory. */
+    const struct store_ops *store;
+    struct store_file *file;
+    struct slice memory;
+    const struct cancel *cancel;
+    char *name;
+    struct object_stat opened;
+    int64_t position;          /* Offset of the next byte to take from the store. */
+    int64_t end;               /* Of the range; INT64_MAX: none. */
+    int64_t taken;             /* Bytes taken so far. */
+    /* Decoding. */
+    const struct decoder_ops *decoder; /* NULL: plain bytes. */
+    void *state;
+    uint8_t *stored;           /* STORED_SIZE bytes of the file. */
+    struct slice pending;      /* What of them is not decoded yet. */
+    bool stored_end, ended;
+    const char *damage;        /* Told by the next read: the bytes before it come first. */
+};
+
+static void *allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+    if (!memory) panic_out_of_memory(size);
+    return memory;
+}
+
+struct input *input_open(const struct store_ops *store, const char *path, int64_t start, int64_t end,
+                         const struct cancel *cancel, struct object_stat *stat, struct error *err)
+{
+    enum codec codec = codec_of_path(path);
+    invariant(codec == CODEC_NONE || (start == 0 && end == -1));
+    struct object_stat opened;
+    struct store_file *file = store->open(path, &opened, err);
+    if (!file) return NULL;
+    struct input *input = allocate(sizeof *input);
+    *input = (struct input){.store = store, .file = file, .cancel = cancel, .name = strdup(path), .opened = opened,
+                            .position = start, .end = end < 0 ? INT64_MAX : end, .decoder = codecs[codec].decoder};
+    if (input->decoder) {
+        input->state = allocate(input->decoder->state_size);
+        input->stored = allocate(STORED_SIZE);
+    }
+    if (stat) *stat = opened;
+    return input;
+}
+
+struct input *input_memory(struct slice bytes, int64_t byte_start)
+{
+    struct input *input = allocate(sizeof *input);
+    *input = (struct input){.memory = bytes, .position = byte_start, .end = INT64_MAX};
+    return input;
+}
+
+static bool take(struct input *input, void *buffer, size_t size, size_t *got, struct error *err)
+{
+    if (!input->file) {
+        *got = size < input->memory.size ? size : input->memory.size;
+        if (*got) memcpy(buffer, input->memory.data, *got);
+        input->memory.data += *got;
+        input->memory.size -= *got;
+    } else if (!input->store->read_at(input->file, input->position, buffer, size, got, input->cancel, err)) {
+        return false;
+    }
+    input->position += (int64_t)*got;
+    input->taken += (int64_t)*got;
+    return true;
+}
+
+static bool read_plain(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
+{
+    int64_t left = past_end ? INT64_MAX : input->end - input->position;
+    if (left <= 0) return true;
+    if ((int64_t)size > left) size = (size_t)left;
+    return take(input, buffer, size, got, err);
+}
+
+static bool refill(struct input *input, struct error *err)
+{
+    size_t got;
+    if (!take(input, input->stored, STORED_SIZE, &got, err)) return false;
+    input->pending = slice_of(input->stored, got);
+    input->stored_end = got == 0;
+    return true;
+}
+
+static bool tell_damage(const struct input *input, struct error *err)
+{
+    int64_t byte = input->position - (int64_t)input->pending.size;
+    error_set(err, COND_INLET_DAMAGED_FILE, "the %s data is damaged at compressed byte %lld: %s", input->decoder->name, (long long)byte, input->damage);
+    return error_at(err, input->name, 0, byte);
+}
+
+/* Until a byte is there, the stream ends, or it proves damaged. */
+static bool read_decoded(struct input *input, void *buffer, size_t size, size_t *got, struct error *err)
+{
+    unsigned stuck = 0; /* Once may mean that a member's end was recognised from bytes taken before. */
+    while (*got == 0 && size && !input->ended && !input->damage) {
+        if (input->pending.size == 0 && !input->stored_end && !refill(input, err)) return false;
+        size_t before = input->pending.size;
+        enum decode result = input->decoder->step(input->state, &input->pending, input->stored_end, buffer, size, got, &input->damage);
+        if (result == DECODE_END) input->ended = true;
+        stuck = result == DECODE_MORE && *got == 0 && input->pending.size == before ? stuck + 1 : 0;
+        if (stuck > 1) input->damage = input->stored_end ? "the stream is cut short" : "the decoder does not go on";
+    }
+    return *got || !input->damage || tell_damage(input, err);
+}
+
+bool input_read(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
+{
+    *got = 0;
+    if (cancel_now(input->cancel)) return error_set(err, COND_INLET_CANCELLED, "reading \"%s\" was stopped", input->name ? input->name : "");
+    return input->decoder ? read_decoded(input, buffer, size, got, err) : read_plain(input, buffer, size, past_end, got, err);
+}
+
+int64_t input_bytes_stored(const struct input *input) { return input->taken; }
+
+bool input_check_unchanged(struct input *input, struct error *err)
+{
+    struct object_stat now;
+    if (!input->file) return true;
+    if (!input->store->stat(input->file, &now, err)) return false;
+    if (now.size == input->opened.size && now.mtime_us == input->opened.mtime_us && strcmp(now.etag, input->opened.etag) == 0) return true;
+    error_set(err, COND_INLET_FILE_CHANGED, "file \"%s\" was changed while it was read (size %lld, now %lld)", input->name,
+              (long long)input->opened.size, (long long)now.size);
+    return error_at(err, input->name, 0, -1);
+}
+
+void input_close(struct input *input)
+{
+    if (!input) return;
+    if (input->state) input->decoder->fini(input->state);
+    if (input->file) input->store->close(input->file);
+    free(input->state);
+    free(input->stored);
+    free(input->name);
+    free(input);
+}
+
+bool codec_compress(enum codec codec, struct slice bytes, struct buffer *out, struct error *err)
+{
+    bool ok = false;
+    switch (codec) {
+    case CODEC_NONE: buffer_append(out, bytes.data, bytes.size); return true;
+    case CODEC_GZIP: ok = codec_gzip_compress(bytes, 0, out); break;
+    case CODEC_BZIP2: ok = codec_bzip2_compress(bytes, out); break;
+    case CODEC_DEFLATE: ok = codec_deflate_compress(bytes, 0, out); break;
+    case CODEC_ZSTD: ok = codec_zstd_compress(bytes, 0, out); break;
+    case CODEC_SNAPPY: ok = hadoop_compress(codec_snappy_compress, bytes, out); break;
+    case CODEC_LZ4: ok = hadoop_compress(codec_lz4_compress, bytes, out); break;
+    }
+    return ok || error_set(err, COND_INLET_RESOURCE, "could not compress %zu bytes with %s", bytes.size, codecs[codec].name);
+}

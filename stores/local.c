@@ -1,0 +1,251 @@
+/* local -- the store of files on mounted file systems. */
+#include "base/file.h"
+#include "base/panic.h"
+#include "stores/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct store_file {
+    int fd;
+    char *path;
+};
+
+struct store_write {
+    int fd;
+    char *path;  /* The final name. */
+    char *draft; /* A hidden name in the same folder. */
+};
+
+static void *checked(void *memory, size_t size)
+{
+    if (!memory) panic_out_of_memory(size);
+    return memory;
+}
+
+static char *copy_text(const char *text) { return checked(strdup(text), strlen(text) + 1); }
+
+static int64_t microseconds(struct timespec time) { return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000; }
+
+static void stat_convert(const struct stat *from, struct object_stat *to)
+{
+    *to = (struct object_stat){
+        .size = from->st_size,
+        .mtime_us = microseconds(from->st_mtim),
+        .ctime_us = microseconds(from->st_ctim),
+        .device = (uint64_t)from->st_dev,
+        .inode = (uint64_t)from->st_ino,
+        .is_directory = S_ISDIR(from->st_mode),
+    };
+}
+
+static bool local_head(const char *path, struct object_stat *out, struct error *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) return error_errno(err, "could not look at file \"%s\"", path);
+    stat_convert(&status, out);
+    return true;
+}
+
+/* O_NONBLOCK: opening a named pipe that lies in a landing zone must not hang. */
+static int open_regular(const char *path, struct stat *status, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        error_errno(err, "could not open file \"%s\"", path);
+        return -1;
+    }
+    if (fstat(fd, status) != 0) {
+        error_errno(err, "could not look at file \"%s\"", path);
+    } else if (!S_ISREG(status->st_mode)) {
+        error_set(err, COND_INLET_IO, "cannot read \"%s\": it is %s, not a regular file", path,
+                  S_ISDIR(status->st_mode) ? "a directory" : "a device, pipe or socket");
+    } else {
+        return fd;
+    }
+    close(fd);
+    return -1;
+}
+
+static struct store_file *local_open(const char *path, struct object_stat *out, struct error *err)
+{
+    struct stat status;
+    int fd = open_regular(path, &status, err);
+    if (fd < 0) return NULL;
+    if (out) stat_convert(&status, out);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* A hint: its failure changes nothing. */
+    struct store_file *file = checked(calloc(1, sizeof *file), sizeof *file);
+    file->fd = fd;
+    file->path = copy_text(path);
+    return file;
+}
+
+static bool local_read_at(struct store_file *file, int64_t offset, void *buffer, size_t size, size_t *got,
+                          const struct cancel *cancel, struct error *err)
+{
+    *got = 0;
+    while (*got < size) {
+        if (cancel_now(cancel)) return error_set(err, COND_INLET_CANCELLED, "reading \"%s\" was stopped", file->path);
+        ssize_t count = pread(file->fd, (uint8_t *)buffer + *got, size - *got, (off_t)(offset + (int64_t)*got));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return error_errno(err, "could not read file \"%s\" at byte %lld", file->path, (long long)(offset + (int64_t)*got));
+        if (count == 0) break;
+        *got += (size_t)count;
+    }
+    return true;
+}
+
+static bool local_stat(struct store_file *file, struct object_stat *out, struct error *err)
+{
+    struct stat status;
+    if (fstat(file->fd, &status) != 0) return error_errno(err, "could not look at file \"%s\"", file->path);
+    stat_convert(&status, out);
+    return true;
+}
+
+static void local_close(struct store_file *file)
+{
+    if (!file) return;
+    close(file->fd);
+    free(file->path);
+    free(file);
+}
+
+static char *draft_name(const char *path)
+{
+    uint64_t random = 0;
+    while (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) continue;
+    const char *slash = strrchr(path, '/');
+    int folder_size = slash ? (int)(slash - path) + 1 : 0;
+    size_t size = (size_t)folder_size + 40;
+    char *name = checked(malloc(size), size);
+    snprintf(name, size, "%.*s.inlet-%016llx.tmp", folder_size, path, (unsigned long long)random);
+    return name;
+}
+
+static void write_free(struct store_write *write)
+{
+    if (write->fd >= 0) close(write->fd);
+    free(write->path);
+    free(write->draft);
+    free(write);
+}
+
+static struct store_write *local_write_begin(const char *path, struct error *err)
+{
+    struct store_write *write = checked(calloc(1, sizeof *write), sizeof *write);
+    write->path = copy_text(path);
+    write->draft = draft_name(path);
+    write->fd = open(write->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (write->fd >= 0) return write;
+    error_errno(err, "could not create file \"%s\"", path);
+    write_free(write);
+    return NULL;
+}
+
+static bool local_write_append(struct store_write *write, const void *data, size_t size, struct error *err)
+{
+    return write_all(write->fd, data, size, write->path, err);
+}
+
+/* link(2) never replaces a file; where a file system has no links, a rename that refuses to replace. */
+static bool publish_draft(const char *draft, const char *path, bool *existed, struct error *err)
+{
+    *existed = false;
+    if (link(draft, path) == 0) {
+        (void)unlink(draft); /* The draft's second name is hidden; a sweep finds it if this fails. */
+        return true;
+    }
+    if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK) {
+        if (renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) == 0) return true;
+    }
+    if (errno != EEXIST) return error_errno(err, "could not give file \"%s\" its name", path);
+    *existed = true;
+    (void)unlink(draft);
+    return true;
+}
+
+static bool local_write_finish_if_absent(struct store_write *write, bool *existed, struct error *err)
+{
+    bool ok = file_sync(write->fd, write->path, err);
+    if (ok) ok = publish_draft(write->draft, write->path, existed, err);
+    if (ok && !*existed) ok = file_sync_parent(write->path, err);
+    else if (!ok) (void)unlink(write->draft);
+    write_free(write);
+    return ok;
+}
+
+static void local_write_abort(struct store_write *write)
+{
+    if (!write) return;
+    (void)unlink(write->draft);
+    write_free(write);
+}
+
+enum { COPY_SIZE = 1 << 20 };
+
+static bool copy_bytes(int from, struct store_write *to, const char *name, struct error *err)
+{
+    uint8_t *buffer = checked(malloc(COPY_SIZE), COPY_SIZE);
+    bool ok = true;
+    while (ok) {
+        ssize_t got = read(from, buffer, COPY_SIZE);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) ok = error_errno(err, "could not read file \"%s\"", name);
+        if (got <= 0) break;
+        ok = local_write_append(to, buffer, (size_t)got, err);
+    }
+    free(buffer);
+    return ok;
+}
+
+/* The copy keeps mode and modification time, so that an archived file still tells when it was produced. */
+static bool local_copy(const char *from, const char *to, struct error *err)
+{
+    struct stat status;
+    int fd = open_regular(from, &status, err);
+    if (fd < 0) return false;
+    struct store_write *write = local_write_begin(to, err);
+    bool ok = write && copy_bytes(fd, write, from, err);
+    close(fd);
+    if (!ok) {
+        local_write_abort(write);
+        return false;
+    }
+    (void)fchmod(write->fd, status.st_mode & 07777);
+    struct timespec times[2] = {status.st_atim, status.st_mtim};
+    (void)futimens(write->fd, times);
+    bool existed = false;
+    if (!local_write_finish_if_absent(write, &existed, err)) return false;
+    if (!existed) return true;
+    errno = EEXIST;
+    return error_errno(err, "could not copy \"%s\" to \"%s\"", from, to);
+}
+
+static bool local_remove(const char *path, struct error *err)
+{
+    if (unlink(path) == 0) return file_sync_parent(path, err);
+    if (errno == ENOENT) return true;
+    return error_errno(err, "could not remove file \"%s\"", path);
+}
+
+const struct store_ops local_store = {
+    .scheme = "file",
+    .flags = STORE_LOCAL | STORE_ATOMIC_RENAME | STORE_PUT_IF_ABSENT | STORE_HAS_DIRECTORIES,
+    .head = local_head,
+    .open = local_open,
+    .read_at = local_read_at,
+    .stat = local_stat,
+    .close = local_close,
+    .write_begin = local_write_begin,
+    .write_append = local_write_append,
+    .write_finish_if_absent = local_write_finish_if_absent,
+    .write_abort = local_write_abort,
+    .copy = local_copy,
+    .remove = local_remove,
+};
