@@ -1,0 +1,353 @@
+/* clean -- taking a file aside, checking that it is the one that was read, then moving or deleting it. */
+#include "loader/clean.h"
+#include "base/file.h"
+#include "base/uri.h"
+#include "loader/tasks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { CLEAN_SLICE = 1000, CLASH_MAX = 10000 };
+
+struct cleaner {
+    const struct pipeline_reader *reader;
+    struct inlet_context *context;
+    struct arena *arena;
+    const char *load_root;     /* For targets relative to the load path. */
+    const char *last_made;     /* Target folder known to exist. */
+    const char **dirty;        /* Folders to sync before the ledger hears of it. */
+    size_t dirty_count, dirty_capacity;
+};
+
+static int rename_noreplace(const char *from, const char *to)
+{
+    if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -1;
+    if (link(from, to) != 0) return -1; /* File systems without the flag. */
+    return unlink(from);
+}
+
+static bool is_same(const struct stat *info, const struct ledger_input *file)
+{
+    int64_t mtime_us = (int64_t)info->st_mtim.tv_sec * 1000000 + info->st_mtim.tv_nsec / 1000;
+    return S_ISREG(info->st_mode) && info->st_size == file->size && mtime_us == file->mtime_us &&
+           (!file->inode || (uint64_t)info->st_ino == file->inode);
+}
+
+static void mark_dirty(struct cleaner *cleaner, const char *directory)
+{
+    for (size_t i = cleaner->dirty_count; i-- > 0;)
+        if (strcmp(cleaner->dirty[i], directory) == 0) return;
+    if (cleaner->dirty_count == cleaner->dirty_capacity) {
+        size_t wanted = cleaner->dirty_capacity ? cleaner->dirty_capacity * 2 : 16;
+        const char **grown = ARENA_ARRAY(cleaner->arena, const char *, wanted);
+        if (cleaner->dirty_count) memcpy(grown, cleaner->dirty, cleaner->dirty_count * sizeof *grown);
+        cleaner->dirty = grown;
+        cleaner->dirty_capacity = wanted;
+    }
+    cleaner->dirty[cleaner->dirty_count++] = arena_strdup(cleaner->arena, directory);
+}
+
+static struct cleaned_file outcome(enum clean_result result, const char *target, const char *reason)
+{
+    return (struct cleaned_file){result, target, reason};
+}
+
+static struct cleaned_file failed(struct cleaner *cleaner, const char *what, const char *path)
+{
+    const char *reason = arena_printf(cleaner->arena, "could not %s \"%s\": %s", what, path, strerror(errno));
+    log_event(cleaner->context, LOG_WARN, "clean.failed", "%s", reason);
+    return outcome(CLEAN_RETRY, NULL, reason);
+}
+
+/* A name beside the file that no discovery sees, the same at every attempt. */
+static const char *aside_name(struct cleaner *cleaner, const struct ledger_input *file)
+{
+    char digest[DIGEST_TEXT_SIZE];
+    digest_text(file->name, strlen(file->name), digest);
+    return arena_printf(cleaner->arena, "%s/.inlet-clean-%s", file->directory, digest);
+}
+
+/* The file under a private name, and surely the one that was read; or why not. */
+static bool take_aside(struct cleaner *cleaner, const struct ledger_input *file, const char *path, const char *aside, struct cleaned_file *out)
+{
+    struct stat info;
+    if (lstat(aside, &info) == 0) { /* An earlier attempt got this far. */
+        if (is_same(&info, file)) return true;
+        if (rename_noreplace(aside, path) != 0) {
+            *out = failed(cleaner, "put back", aside);
+            return false;
+        }
+    }
+    if (lstat(path, &info) != 0) {
+        *out = errno == ENOENT || errno == ENOTDIR ? outcome(CLEAN_GONE, NULL, NULL) : failed(cleaner, "look up", path);
+        return false;
+    }
+    if (!is_same(&info, file)) {
+        *out = outcome(CLEAN_KEPT, NULL, "the file was changed or replaced after it was read");
+        return false;
+    }
+    if (rename_noreplace(path, aside) != 0) {
+        *out = errno == ENOENT ? outcome(CLEAN_GONE, NULL, NULL) : failed(cleaner, "take aside", path);
+        return false;
+    }
+    if (lstat(aside, &info) == 0 && is_same(&info, file)) return true;
+    if (rename_noreplace(aside, path) != 0) *out = failed(cleaner, "put back", aside);
+    else *out = outcome(CLEAN_KEPT, NULL, "the file was changed or replaced after it was read");
+    return false;
+}
+
+static struct cleaned_file delete_file(struct cleaner *cleaner, const struct ledger_input *file, const char *path)
+{
+    struct cleaned_file out;
+    const char *aside = aside_name(cleaner, file);
+    if (!take_aside(cleaner, file, path, aside, &out)) return out;
+    if (unlink(aside) != 0 && errno != ENOENT) return failed(cleaner, "remove", aside);
+    mark_dirty(cleaner, file->directory);
+    return outcome(CLEAN_DONE, NULL, NULL);
+}
+
+static const char *target_of(struct cleaner *cleaner, const char *path)
+{
+    const char *base = cleaner->reader->settings.clean_directory;
+    size_t root = strlen(cleaner->load_root);
+    if (cleaner->reader->settings.clean == CLEAN_MOVE && strncmp(path, cleaner->load_root, root) == 0 && path[root] == '/')
+        return arena_printf(cleaner->arena, "%s%s", base, path + root);
+    return arena_printf(cleaner->arena, "%s%s", base, path);
+}
+
+static bool make_parent(struct cleaner *cleaner, const char *target)
+{
+    char *parent = arena_strndup(cleaner->arena, target, (size_t)(path_basename(target) - target - 1));
+    if (cleaner->last_made && strcmp(parent, cleaner->last_made) == 0) return true;
+    struct error err;
+    error_clear(&err);
+    if (!directories_make(parent, &err)) {
+        errno = err.errno_value ? err.errno_value : ENOTDIR;
+        return false;
+    }
+    cleaner->last_made = parent;
+    return true;
+}
+
+static bool same_content(const char *a, const char *b)
+{
+    int fds[2] = {open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), open(b, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    bool same = fds[0] >= 0 && fds[1] >= 0;
+    while (same) {
+        char left[8192], right[8192];
+        ssize_t got = read(fds[0], left, sizeof left);
+        if (got < 0) { same = false; break; }
+        ssize_t other = 0;
+        while (other < got) {
+            ssize_t count = read(fds[1], right + other, (size_t)(got - other));
+            if (count <= 0) break;
+            other += count;
+        }
+        same = other == got && memcmp(left, right, (size_t)got) == 0;
+        if (got == 0) {
+            same = same && read(fds[1], right, 1) == 0;
+            break;
+        }
+    }
+    if (fds[0] >= 0) close(fds[0]);
+    if (fds[1] >= 0) close(fds[1]);
+    return same;
+}
+
+/* Across file systems: a synced copy first, the original last. A copy that an earlier attempt finished is recognised by its content. */
+static int move_across(const char *from, const char *to, struct error *err)
+{
+    if (!local_store.copy(from, to, err)) return -1;
+    return unlink(from);
+}
+
+static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledger_input *file, const char *path)
+{
+    struct cleaned_file out;
+    const char *aside = aside_name(cleaner, file);
+    const char *wanted = target_of(cleaner, path), *target = wanted;
+    struct stat moved;
+    if (!take_aside(cleaner, file, path, aside, &out)) { /* Moved right before a crash, and not yet written down? */
+        bool here = out.result == CLEAN_GONE && lstat(wanted, &moved) == 0 && is_same(&moved, file);
+        return here ? outcome(CLEAN_DONE, wanted, NULL) : out;
+    }
+    if (!make_parent(cleaner, target)) return failed(cleaner, "create the folder of", target);
+    for (int clash = 1; clash <= CLASH_MAX; clash++) {
+        struct error err;
+        error_clear(&err);
+        int rc = rename_noreplace(aside, target);
+        if (rc != 0 && errno == EXDEV) {
+            struct stat info;
+            if (lstat(target, &info) == 0) {
+                rc = -1;
+                errno = EEXIST;
+            } else {
+                errno = EIO;
+                rc = move_across(aside, target, &err);
+                if (rc != 0 && err.errno_value) errno = err.errno_value;
+            }
+        }
+        if (rc == 0) {
+            mark_dirty(cleaner, file->directory);
+            mark_dirty(cleaner, cleaner->last_made);
+            return outcome(CLEAN_DONE, target, NULL);
+        }
+        if (errno == ENOENT && access(aside, F_OK) != 0) return outcome(CLEAN_GONE, NULL, NULL);
+        if (errno != EEXIST) return failed(cleaner, "move to the archive", target);
+        if (same_content(aside, target)) {
+            if (unlink(aside) != 0) return failed(cleaner, "remove", aside);
+            mark_dirty(cleaner, file->directory);
+            return outcome(CLEAN_DONE, target, NULL);
+        }
+        target = arena_printf(cleaner->arena, "%s.%d", wanted, clash);
+    }
+    errno = EEXIST;
+    return failed(cleaner, "find a free name for", wanted);
+}
+
+static struct cleaned_file clean_one(struct cleaner *cleaner, const struct ledger_input *file)
+{
+    const char *path = input_path(cleaner->arena, file);
+    return cleaner->reader->settings.clean == CLEAN_DELETE ? delete_file(cleaner, file, path) : move_file(cleaner, file, path);
+}
+
+static void count_result(struct clean_result_counts *counts, enum clean_result result)
+{
+    if (result == CLEAN_DONE) counts->cleaned++;
+    else if (result == CLEAN_KEPT) counts->kept++;
+    else if (result == CLEAN_GONE) counts->gone++;
+    else counts->retried++;
+}
+
+static bool sync_dirty(struct cleaner *cleaner, struct error *err)
+{
+    for (size_t i = 0; i < cleaner->dirty_count; i++) {
+        if (access(cleaner->dirty[i], F_OK) != 0) continue; /* The producer removed the emptied folder. */
+        if (!directory_sync(cleaner->dirty[i], err)) return false;
+    }
+    cleaner->dirty_count = 0;
+    return true;
+}
+
+static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct clean_result_counts *counts, struct error *err)
+{
+    struct ledger_input *files;
+    size_t count;
+    if (!ledger_cleaning_retries(ledger, CLEAN_SLICE, cleaner->arena, &files, &count, err)) return false;
+    for (size_t i = 0; i < count; i++) {
+        struct cleaned_file result = clean_one(cleaner, &files[i]);
+        count_result(counts, result.result);
+        if (result.result == CLEAN_RETRY) continue;
+        if (!sync_dirty(cleaner, err) || !ledger_cleaned_retry(ledger, files[i].source_id, files[i].ordinal, &result, err)) return false;
+    }
+    return true;
+}
+
+/* The longest folder of the load path without glob characters: targets keep what follows it. */
+static const char *load_root(struct arena *arena, const struct pipeline_reader *reader)
+{
+    char *root = arena_strdup(arena, reader->load[0]);
+    size_t magic = strcspn(root, "*?[{");
+    if (root[magic]) {
+        while (magic && root[magic - 1] != '/') magic--;
+        root[magic] = 0;
+    }
+    size_t size = strlen(root);
+    while (size > 1 && root[size - 1] == '/') root[--size] = 0;
+    struct stat info;
+    if (stat(root, &info) == 0 && S_ISREG(info.st_mode)) /* A load path that is one file. */
+        while (size > 1 && root[--size] != '/') root[size] = 0;
+    return root;
+}
+
+static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t files_max, struct clean_result_counts *counts, struct error *err)
+{
+    const struct source_settings *settings = &cleaner->reader->settings;
+    int64_t now_us = context_now_us(cleaner->context), done = 0;
+    const char *path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
+    while (!files_max || done < files_max) {
+        struct cleaning cleaning;
+        struct arena *arena = cleaner->arena;
+        if (cancel_now(&cleaner->context->cancel)) return true;
+        if (!ledger_cleaning(ledger, CLEAN_SLICE, arena, &cleaning, err)) return false;
+        if (!cleaning.found || cleaning.commit_us + settings->clean_retention_us > now_us) return true;
+        struct cleaned_file *results = ARENA_ARRAY(arena, struct cleaned_file, cleaning.file_count + 1);
+        for (size_t i = 0; i < cleaning.file_count; i++) {
+            results[i] = clean_one(cleaner, &cleaning.files[i]);
+            count_result(counts, results[i].result);
+        }
+        if (!sync_dirty(cleaner, err)) return false;
+        if (!ledger_cleaned(ledger, cleaning.batch_id, results, cleaning.file_count, cleaning.file_count < CLEAN_SLICE,
+                            settings->clean == CLEAN_DELETE ? NULL : settings->clean_directory, path_base, err)) return false;
+        done += (int64_t)cleaning.file_count;
+        cleaner->last_made = NULL;
+        cleaner->dirty = NULL;
+        cleaner->dirty_count = cleaner->dirty_capacity = 0;
+        arena_reset(arena);
+        cleaner->load_root = load_root(arena, cleaner->reader);
+        path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
+    }
+    return true;
+}
+
+bool clean_due(struct ledger *ledger, const struct pipeline_reader *reader, struct inlet_context *context, int64_t files_max,
+               struct clean_result_counts *counts, struct error *err)
+{
+    memset(counts, 0, sizeof *counts);
+    if (reader->settings.clean == CLEAN_OFF) return ledger_cleaning_skip(ledger, err);
+    struct arena *arena = arena_new("clean");
+    struct cleaner cleaner = {.reader = reader, .context = context, .arena = arena, .load_root = load_root(arena, reader)};
+    bool ok = clean_retries(ledger, &cleaner, counts, err) && clean_slices(ledger, &cleaner, files_max, counts, err);
+    arena_free(arena);
+    return ok || error_context(err, "cleaning source files");
+}
+
+static size_t depth_of(const char *path)
+{
+    size_t depth = 0;
+    for (; *path; path++) depth += *path == '/';
+    return depth;
+}
+
+static const char *cut_depth(struct arena *arena, const char *path, size_t depth)
+{
+    size_t size = 0, seen = 0;
+    for (; path[size]; size++)
+        if (path[size] == '/' && ++seen > depth) break;
+    return arena_strndup(arena, path, size);
+}
+
+/* Spark: both paths cut to the smaller depth must not match. */
+static bool overlaps(struct arena *arena, const char *pattern, const char *directory)
+{
+    size_t depth = depth_of(pattern), other = depth_of(directory);
+    if (other < depth) depth = other;
+    struct glob *glob = glob_compile(arena, cut_depth(arena, pattern, depth), NULL);
+    return glob && glob_match(glob, cut_depth(arena, directory, depth));
+}
+
+bool clean_check(const struct pipeline_reader *reader, struct error *err)
+{
+    const struct source_settings *settings = &reader->settings;
+    if (settings->clean != CLEAN_ARCHIVE && settings->clean != CLEAN_MOVE) return true;
+    struct arena *arena = arena_new("clean check");
+    bool ok = true;
+    for (size_t i = 0; ok && i < reader->load_count; i++) {
+        if (!overlaps(arena, reader->load[i], settings->clean_directory)) continue;
+        ok = settings->clean == CLEAN_ARCHIVE
+                 ? error_set(err, COND_INLET_BAD_OPTION_VALUE, "sourceArchiveDir: base archive path \"%s\" cannot be set to a path that can match the source pattern \"%s\"",
+                             settings->clean_directory, reader->load[i])
+                 : error_set(err, COND_CF_INVALID_VALUE, "cloudFiles.cleanSource.moveDestination \"%s\" must not lie under the source directory \"%s\"",
+                             settings->clean_directory, reader->load[i]);
+        error_hint(err, "Choose a folder beside the landing zone.");
+    }
+    arena_free(arena);
+    return ok;
+}

@@ -1,0 +1,45 @@
+/* execute -- runs the tasks of one planned batch: ranges to chunks to columns to staged pieces.
+ *
+ * Workers take tasks in order; finished tasks reach the sink in task order, so the rows' order does not depend
+ * on the number of threads. A worker may run ahead of the writing by a bounded number of tasks only. */
+#pragma once
+#include "base/context.h"
+#include "engine/project.h"
+#include "formats/format.h"
+#include "sinks/sink.h"
+#include "sources/source.h"
+#include <stdatomic.h>
+
+/* What a progress display may read while the batch runs. */
+struct live_counts {
+    _Atomic int64_t rows, bytes, files;
+};
+
+struct execution {
+    struct inlet_context *context;
+    const struct reader_ops *reader_ops;
+    const struct reader *reader;
+    const struct type *read_schema;         /* Of the reader's chunks. */
+    const struct project_plan *project;     /* NULL: the reader's chunks are the output. */
+    const struct type *output_schema;
+    const struct chunk *constants;          /* One row per file of the batch; NULL where nothing is constant. */
+    const struct sink_ops *sink_ops;
+    void *sink;
+    const struct source_task *tasks;
+    size_t task_count;
+    int64_t input_bytes;                    /* Estimate, to decide on threads. */
+    struct range_outcome *outcomes;         /* One per range, in task order. */
+    const size_t *outcome_start;            /* First outcome of each task. */
+    struct live_counts *live;               /* May be NULL. */
+};
+
+enum failure_kind { FAILURE_NONE, FAILURE_INPUT_FILE, FAILURE_DATA, FAILURE_SINK };
+
+struct execution_result {
+    int64_t rows;              /* Given to the sink. */
+    enum failure_kind kind;
+    uint32_t file_index;       /* FAILURE_INPUT_FILE: the batch's file that vanished, changed or cannot be read. */
+};
+
+/* False: result->kind tells whether the batch can go on without a file. Nothing was made visible. */
+bool execute_batch(const struct execution *execution, struct execution_result *result, struct error *err) MUST_CHECK;

@@ -1,0 +1,109 @@
+/* tasks -- packing small files, splitting big ones. */
+#include "loader/tasks.h"
+#include "base/file.h"
+
+enum {
+    TASK_BYTES_MIN = 8 << 20,
+    TASK_BYTES_MAX = 32 << 20,
+    TASK_FILES_MAX = 4096,
+    TASKS_WANTED = 16,       /* Enough to keep a few workers busy to the end. */
+    COMPRESSION_GUESS = 4    /* A compressed byte counts as so many. */
+};
+
+struct cutter {
+    struct arena *arena;
+    struct plan_task *tasks;
+    size_t count, capacity;
+    struct plan_piece *pieces; /* Of the task being filled. */
+    size_t piece_count, piece_capacity;
+    int64_t bytes, bytes_max;
+};
+
+static void flush(struct cutter *cutter)
+{
+    if (!cutter->piece_count) return;
+    if (cutter->count == cutter->capacity) {
+        size_t wanted = cutter->capacity ? cutter->capacity * 2 : 16;
+        struct plan_task *grown = ARENA_ARRAY(cutter->arena, struct plan_task, wanted);
+        if (cutter->count) memcpy(grown, cutter->tasks, cutter->count * sizeof *grown);
+        cutter->tasks = grown;
+        cutter->capacity = wanted;
+    }
+    struct plan_piece *pieces = ARENA_ARRAY(cutter->arena, struct plan_piece, cutter->piece_count);
+    memcpy(pieces, cutter->pieces, cutter->piece_count * sizeof *pieces);
+    cutter->tasks[cutter->count++] = (struct plan_task){pieces, cutter->piece_count};
+    cutter->piece_count = 0;
+    cutter->bytes = 0;
+}
+
+static void add_piece(struct cutter *cutter, size_t file, int64_t start, int64_t end, int64_t bytes)
+{
+    if (cutter->piece_count && cutter->bytes + bytes > cutter->bytes_max) flush(cutter);
+    if (cutter->piece_count == cutter->piece_capacity) {
+        size_t wanted = cutter->piece_capacity ? cutter->piece_capacity * 2 : 64;
+        struct plan_piece *grown = ARENA_ARRAY(cutter->arena, struct plan_piece, wanted);
+        if (cutter->piece_count) memcpy(grown, cutter->pieces, cutter->piece_count * sizeof *grown);
+        cutter->pieces = grown;
+        cutter->piece_capacity = wanted;
+    }
+    cutter->pieces[cutter->piece_count++] = (struct plan_piece){(uint32_t)file, start, end};
+    cutter->bytes += bytes;
+    if (cutter->piece_count == TASK_FILES_MAX) flush(cutter);
+}
+
+static int64_t weight_of(const struct ledger_input *file)
+{
+    return codec_of_path(file->name) == CODEC_NONE ? file->size : file->size * COMPRESSION_GUESS;
+}
+
+struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *files, size_t file_count,
+                            const struct reader_ops *ops, const struct reader *reader, size_t *task_count)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < file_count; i++) total += weight_of(&files[i]);
+    struct cutter cutter = {.arena = arena, .bytes_max = total / TASKS_WANTED};
+    if (cutter.bytes_max < TASK_BYTES_MIN) cutter.bytes_max = TASK_BYTES_MIN;
+    if (cutter.bytes_max > TASK_BYTES_MAX) cutter.bytes_max = TASK_BYTES_MAX;
+    for (size_t i = 0; i < file_count; i++) {
+        int64_t size = files[i].size;
+        if (size <= cutter.bytes_max + cutter.bytes_max / 2 || !ops->splittable(reader, input_path(arena, &files[i]))) {
+            add_piece(&cutter, i, 0, -1, weight_of(&files[i]));
+            continue;
+        }
+        int64_t parts = (size + cutter.bytes_max - 1) / cutter.bytes_max;
+        for (int64_t part = 0; part < parts; part++) {
+            int64_t start = size / parts * part, end = part + 1 < parts ? size / parts * (part + 1) : -1;
+            add_piece(&cutter, i, start, end, size / parts);
+        }
+    }
+    flush(&cutter);
+    *task_count = cutter.count;
+    return cutter.tasks;
+}
+
+const char *input_path(struct arena *arena, const struct ledger_input *file) { return path_join(arena, file->directory, file->name); }
+
+struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, bool check_unchanged)
+{
+    struct source_task *tasks = ARENA_ARRAY(arena, struct source_task, plan->task_count + 1);
+    uint32_t last = UINT32_MAX;
+    const char *path = NULL;
+    for (size_t i = 0; i < plan->task_count; i++) {
+        const struct plan_task *from = &plan->tasks[i];
+        struct source_task *task = &tasks[i];
+        task->range_count = from->count;
+        task->ranges = ARENA_ARRAY(arena, struct file_range, from->count + 1);
+        task->file_index = ARENA_ARRAY(arena, uint32_t, from->count + 1);
+        for (size_t j = 0; j < from->count; j++) {
+            const struct plan_piece *piece = &from->pieces[j];
+            const struct ledger_input *file = &files[piece->file_index];
+            if (piece->file_index != last) path = input_path(arena, file);
+            last = piece->file_index;
+            int64_t size = check_unchanged ? file->size : -1, mtime = check_unchanged ? file->mtime_us : -1;
+            task->ranges[j] = (struct file_range){path, piece->start, piece->end, size, mtime};
+            task->file_index[j] = piece->file_index;
+            task->bytes += (piece->end < 0 ? file->size : piece->end) - piece->start;
+        }
+    }
+    return tasks;
+}

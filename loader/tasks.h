@@ -1,0 +1,15 @@
+/* tasks -- cuts the files of a batch into units of work.
+ *
+ * The cut depends on the files alone, never on the number of threads: a re-run of the same plan, on another
+ * machine even, gives the same tasks and so the same row groups. */
+#pragma once
+#include "formats/format.h"
+#include "loader/ledger.h"
+
+/* Tasks in file order: big files are split where the reader can (record ends are found by the readers), small ones are gathered. */
+struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *files, size_t file_count,
+                            const struct reader_ops *ops, const struct reader *reader, size_t *task_count);
+
+/* The work of a plan's tasks: ranges with paths, sizes and times as planned. `check_unchanged` off: sizes are not compared. */
+struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, bool check_unchanged);
+const char *input_path(struct arena *arena, const struct ledger_input *file);
