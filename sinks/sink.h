@@ -19,6 +19,7 @@ struct sink_spec {
     struct inlet_context *context;
     const char *query_id, *query_name;    /* UUID text. */
     const char *base_dir;                 /* The pipeline file's folder. */
+    const char *work_dir;                 /* Scratch folder below the checkpoint, absolute; created by the sink that needs it (foreachBatch). */
     const char *const *command;           /* foreachBatch: argv, NULL-terminated. */
 };
 
@@ -54,7 +55,8 @@ struct sink_task;
 
 struct sink_ops {
     const char *name;                     /* As in format("delta"). */
-    const struct option_spec *options;
+    const struct option_spec *options;    /* The sink's own. */
+    const char *encoder;                  /* encoder_find(encoder)->options belong to the sink too; NULL: none. */
     size_t state_size;                    /* The caller allocates it, zeroed. */
     bool staged;                          /* Exactly once. */
     bool needs_path;
