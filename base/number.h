@@ -12,6 +12,10 @@ typedef unsigned __int128 uint128;
 
 /* [+-]?[0-9]+ in ASCII, range-checked. (Java Long.parseLong without other Unicode digits.) */
 bool parse_int64(const char *text, size_t size, int64_t *out);
+/* The same with all Unicode decimal digits (CSV's Java parsers take them). */
+bool parse_int64_java(const char *text, size_t size, int64_t *out);
+/* The decimal digit at *at (before end), ASCII or other Unicode, and steps behind it; -1: none. */
+int parse_unicode_digit(const char **at, const char *end);
 
 /* JSON number grammar or a superset that the caller has already validated: [-+]?digits[.digits][eE[+-]digits].
  * Correctly rounded (Eisel-Lemire, slow path for the rest); overflow gives infinity. ~20 ns a value. */
@@ -24,6 +28,11 @@ bool parse_float_java(const char *text, size_t size, float *out);
 /* Java BigDecimal grammar -> unscaled value at `scale`, HALF_UP; false if malformed; *overflow set when
  * it does not fit `precision` digits (then out is undefined and false is returned). No commas. */
 bool parse_decimal(const char *text, size_t size, int precision, int scale, int128 *out, bool *overflow);
+
+/* A decimal as Spark reads it in JSON strings and CSV fields: en-US deletes commas and takes what BigDecimal
+ * takes; other locales go by their own separators (de-DE: "1.234,56"), without exponent signs or a leading '+'.
+ * False: malformed, or too large. An unknown locale is read as en-US without grouping. */
+bool parse_decimal_locale(const char *text, size_t size, const char *locale, int precision, int scale, int128 *out);
 
 #define INT64_TEXT_MAX 20
 #define DOUBLE_TEXT_MAX 32
