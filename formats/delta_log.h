@@ -24,8 +24,8 @@ struct delta_metadata {
 };
 struct delta_protocol {
     int min_reader, min_writer;
-    const char **reader_features; size_t reader_feature_count;
-    const char **writer_features; size_t writer_feature_count;
+    const char *const *reader_features; size_t reader_feature_count;
+    const char *const *writer_features; size_t writer_feature_count;
 };
 
 struct delta_snapshot {
@@ -42,6 +42,12 @@ struct delta_snapshot {
  * adds and removes are not kept (constant memory). Missing log: version -1, no error. */
 bool delta_snapshot_load(const char *path, int64_t version, bool with_files, struct arena *arena, struct inlet_context *context,
                          struct delta_snapshot *out, struct error *err) MUST_CHECK;
+/* What a new table of this schema needs: (1,2), or (3,7) with timestampNtz where the schema has TIMESTAMP_NTZ. Static
+ * memory. True where table features are needed. */
+bool delta_protocol_for(const struct type *schema, struct delta_protocol *out);
+/* What `current` must become to hold `schema` (mergeSchema may bring the first TIMESTAMP_NTZ). False: it is enough as it is. */
+bool delta_protocol_extend(struct arena *arena, const struct delta_protocol *current, const struct type *schema,
+                           struct delta_protocol *out);
 /* Refuses tables whose protocol needs what we do not know, naming each feature (9.8). */
 bool delta_check_readable(const struct delta_snapshot *snapshot, struct error *err) MUST_CHECK;
 bool delta_check_writable(const struct delta_snapshot *snapshot, struct error *err) MUST_CHECK;
@@ -62,5 +68,10 @@ void delta_print_add(struct buffer *out, const struct delta_add *add, const stru
 void delta_print_metadata(struct buffer *out, const struct delta_metadata *metadata);
 void delta_print_protocol(struct buffer *out, const struct delta_protocol *protocol);
 void delta_print_txn(struct buffer *out, const struct delta_txn *txn);
+/* add.path of a file: percent-encoded once more ("k=a%3Ab/x.parquet" on disk is "k=a%253Ab/x.parquet"), and back. */
+void delta_encode_path(struct buffer *out, const char *path);
+char *delta_decode_path(struct arena *arena, const char *path);
+/* Partition value of one row as partitionValues holds it (9.3); false: null. Not for nested types. PLAIN columns. */
+bool delta_print_partition_value(const struct column *column, size_t row, struct buffer *out);
 /* add.stats of a file (9.3): leaves in schema order, first `indexed` of them. */
 void delta_print_stats(struct buffer *out, const struct type *schema, int64_t rows, const struct leaf_stats *stats, size_t count, int indexed);

@@ -7,6 +7,8 @@
 
 struct parquet_file;
 struct parquet_file *parquet_open(const char *path, struct arena *arena, struct error *err) MUST_CHECK;
+/* Only what lies under the dotted names (NULL-terminated: "add.path", "txn"); the rest is neither converted nor read. */
+struct parquet_file *parquet_open_columns(const char *path, const char *const *names, struct arena *arena, struct error *err) MUST_CHECK;
 const struct type *parquet_schema(const struct parquet_file *file); /* From the physical schema (format-semantics 10.2); row.metadata where present. */
 int64_t parquet_rows(const struct parquet_file *file);
 const char *parquet_key_value(const struct parquet_file *file, const char *key); /* NULL where absent. */
