@@ -28,7 +28,7 @@ struct option_spec {
     const char *choices;       /* OPTION_CHOICE: "a|b|c". */
     int64_t minimum, maximum;  /* OPTION_INT, OPTION_BYTES: both 0 means no bound. */
     bool secret;               /* Never printed. */
-    const char *later;         /* Not NULL: known but not built yet; giving it is refused with this reason. */
+    const char *later;         /* Not NULL: known but not built yet; any value but the fallback is refused with this reason. */
     const char *alias_of;      /* Not NULL: another spelling of that option (charset -> encoding). */
 };
 

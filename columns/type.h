@@ -33,10 +33,13 @@ struct field {
 const struct type *type_parse_ddl(struct arena *arena, const char *text, struct error *err) MUST_CHECK;
 /* Always a STRUCT: refuses anything else with INVALID_SCHEMA.NON_STRUCT_TYPE. */
 const struct type *schema_parse_ddl(struct arena *arena, const char *text, struct error *err) MUST_CHECK;
+/* The same where TIMESTAMP means `timestamp` (spark.sql.timestampType: TYPE_TIMESTAMP or TYPE_TIMESTAMP_NTZ). */
+const struct type *schema_parse_ddl_as(struct arena *arena, const char *text, enum type_kind timestamp, struct error *err) MUST_CHECK;
 const struct type *type_parse_json(struct arena *arena, struct slice text, struct error *err) MUST_CHECK;
 void type_print_ddl(const struct type *type, struct buffer *out);    /* `STRUCT<a: INT>`, upper case as in Spark's messages. */
 void type_print_simple(const struct type *type, struct buffer *out); /* `struct<a:int>`, as in progress and DESCRIBE. */
 void type_print_json(const struct type *type, struct buffer *out);   /* JVM key order: type, fields; name, type, nullable, metadata. */
+void type_print_name(const struct field *field, struct buffer *out); /* Back-quoted where needed. */
 void schema_print_ddl(const struct type *schema, struct buffer *out); /* "a INT,b STRING" (toDDL). */
 
 bool type_equal(const struct type *a, const struct type *b, bool compare_nullability);

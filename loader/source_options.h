@@ -25,7 +25,7 @@ struct source_settings {
     bool include_existing;         /* Looked at by a checkpoint's first start only. */
     int64_t backfill_interval_us;  /* 0: none. */
     bool use_notifications;
-    bool recursive;                /* Every subfolder; no partition columns (plain) . */
+    bool recursive;                /* Every subfolder; no partition columns (plain). */
     bool discover_partitions;      /* key=value folders give columns. */
     bool subtree;                  /* Folders without '=' are entered too (cloudFiles always; plain with recursive). */
     bool strict_glob;              /* Hadoop's rules for the load path; false: Auto Loader's loose ones. */
@@ -39,7 +39,6 @@ struct source_settings {
     const char *clean_directory;   /* sourceArchiveDir or moveDestination, absolute; NULL: none. */
     int64_t clean_retention_us;    /* After the commit; 0 for plain formats. */
     bool clean_wait;               /* cleanSource.waitForCompletion. */
-    int64_t max_failures;          /* Attempts before a file is failed with its reason (poison); 0: the stream fails instead. */
 };
 
 /* `options` were parsed from one of the source tables and file_options. Checks what rows cannot say: pairs,
