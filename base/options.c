@@ -145,7 +145,7 @@ bool parse_interval_text(const char *text, int64_t *microseconds)
 /* ---- nearest names ----------------------------------------------------------------------------- */
 
 /* Edit distance with transpositions, ignoring case; gives up above names of 63 characters. */
-static size_t edit_distance(const char *a, const char *b)
+size_t name_distance(const char *a, const char *b)
 {
     size_t a_size = strlen(a), b_size = strlen(b);
     if (a_size > 63 || b_size > 63) return 64;
@@ -178,7 +178,7 @@ const char *nearest_name(const char *name, const char *const *names)
     const char *best = NULL;
     size_t best_distance = strlen(name) / 3 + 2; /* Must be less: one edit in short names, a third in long ones. */
     for (; *names; names++) {
-        size_t distance = edit_distance(name, *names);
+        size_t distance = name_distance(name, *names);
         if (distance < best_distance && distance < strlen(*names)) {
             best_distance = distance;
             best = *names;

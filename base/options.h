@@ -68,6 +68,7 @@ bool options_has(const struct options *options, const char *name); /* The name i
 
 /* The nearest of `names` (NULL-terminated) to `name` by edit distance, or NULL when none is near. */
 const char *nearest_name(const char *name, const char *const *names);
+size_t name_distance(const char *a, const char *b); /* Edits between them, ignoring case. */
 
 bool parse_bytes_text(const char *text, int64_t *bytes);          /* "10g" -> 10737418240 */
 bool parse_duration_text(const char *text, int64_t *microseconds); /* "7d", "500ms", "10" (ms) */

@@ -2,6 +2,7 @@
  *
  * A parser of its own, since a type of 1,000 levels takes 3,000 levels of JSON. Keys come in any order: an object's
  * members are noted first (where their values lie in the text), then taken by name. */
+#include "base/tree.h"
 #include "columns/type.h"
 
 #include <stdio.h>
@@ -53,7 +54,7 @@ static const char *skip_word(struct json_text *json, const char *p)
 }
 
 /* Past one value of any kind, by counting brackets: strings are the only place where they do not count. Shapes
- * (commas, colons) are checked where a value is taken apart; metadata is checked by check_metadata. */
+ * (commas, colons) are checked where a value is taken apart. */
 static const char *skip_value(struct json_text *json, const char *p)
 {
     const char *start = p = skip_blanks(json, p);
@@ -214,6 +215,17 @@ static bool parse_flag(struct json_text *json, const char *p, bool *out)
     return !p || take_bool(json, p, out);
 }
 
+/* Kept as it is written; null and {} are none. */
+static bool take_metadata(struct json_text *json, const char *p, struct field *field)
+{
+    const char *end = skip_value(json, p);
+    if (!end) return false;
+    struct tree *tree = tree_parse_json(json->arena, slice_of(p, (size_t)(end - p)), NULL);
+    if (!tree || (tree->kind != TREE_MAP && tree->kind != TREE_NULL)) return refuse(json, p, "metadata that is not an object");
+    if (tree->count) field->metadata_json = arena_strndup(json->arena, p, (size_t)(end - p));
+    return true;
+}
+
 static bool parse_field(struct json_text *json, const char *p, struct field *field)
 {
     struct members members;
@@ -223,12 +235,7 @@ static bool parse_field(struct json_text *json, const char *p, struct field *fie
     if (!(field->name = take_string(json, members.name, &field->name_size))) return false;
     if (!(field->type = parse_type(json, members.type))) return false;
     if (!parse_flag(json, members.nullable, &field->nullable)) return false;
-    if (!members.metadata || at(json, skip_blanks(json, members.metadata) + 1, '}') || at(json, members.metadata, 'n')) return true;
-    if (!at(json, members.metadata, '{')) return refuse(json, members.metadata, "metadata must be an object");
-    const char *end = skip_value(json, members.metadata);
-    if (!end) return false;
-    field->metadata_json = arena_strndup(json->arena, members.metadata, (size_t)(end - members.metadata));
-    return true;
+    return !members.metadata || take_metadata(json, members.metadata, field);
 }
 
 static const struct type *parse_struct(struct json_text *json, const struct members *members)
@@ -296,7 +303,7 @@ static const char *const json_names[] = {
 static const struct type *parse_decimal(struct json_text *json, const char *p, const char *word)
 {
     int precision, scale, used = -1;
-    bool is_decimal = sscanf(word, "decimal ( %d , %d )%n", &precision, &scale, &used) == 2 && used == (int)strlen(word);
+    bool is_decimal = strlen(word) < 24 && sscanf(word, "decimal ( %d , %d )%n", &precision, &scale, &used) == 2 && used == (int)strlen(word);
     if (!is_decimal || precision < 1 || precision > 38 || scale < 0 || scale > precision) return refuse(json, p, "a decimal that is not decimal(p,s) with p up to 38"), NULL;
     return type_decimal(json->arena, precision, scale);
 }

@@ -14,7 +14,7 @@ struct select; /* Parsed; lives in its arena. */
 struct select *select_parse(struct arena *arena, const char *sql, struct error *err) MUST_CHECK;
 
 struct projected_column {
-    const char *name;        /* Output name: the alias, or the last name of the path as the schema spells it. */
+    const char *name;        /* Output name: the alias, else the last name of the path as the query spells it (Spark); `*`: the schema's. */
     const struct type *type;
     bool nullable;
     const int *path;         /* Field indexes from the input schema downwards; path_size >= 1. */
@@ -31,7 +31,7 @@ struct projection {
 
 /* Resolves against `input` (STRUCT: data columns, then partition columns, then hidden ones). Columns from index
  * `visible_count` on are hidden: found by name, but not part of `*`. Errors: UNRESOLVED_COLUMN.WITH_SUGGESTION with
- * the nearest names, FIELD_NOT_FOUND, AMBIGUOUS_REFERENCE, COLUMN_ALREADY_EXISTS is the sink's matter. */
+ * the nearest names, FIELD_NOT_FOUND, AMBIGUOUS_REFERENCE. Equal output names are the sink's matter. */
 bool select_resolve(const struct select *select, const struct type *input, size_t visible_count,
                     const struct session *session, struct arena *arena, struct projection *out,
                     struct error *err) MUST_CHECK;
