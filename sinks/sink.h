@@ -21,6 +21,7 @@ struct sink_spec {
     const char *base_dir;                 /* The pipeline file's folder. */
     const char *work_dir;                 /* Scratch folder below the checkpoint, absolute; created by the sink that needs it (foreachBatch). */
     const char *const *command;           /* foreachBatch: argv, NULL-terminated. */
+    bool first_use;                       /* The checkpoint has not written to this path before: an empty log is right, whatever the batch. */
 };
 
 struct batch_identity {
@@ -46,7 +47,7 @@ struct manifest {
 };
 
 enum sink_state {
-    SINK_AT_BATCH_BEFORE, /* The sink's log ends right before this batch (or is empty and this is batch 0). */
+    SINK_AT_BATCH_BEFORE, /* The sink's log ends right before this batch (or is empty and this is batch 0, or first_use). */
     SINK_HAS_BATCH,       /* This batch stands in the sink with our query id and this digest. */
     SINK_FOREIGN          /* Anything else; *err says what was found (INLET_SINK_MISMATCH). */
 };
@@ -76,7 +77,8 @@ struct sink_ops {
     bool (*stage_append)(void *state, struct sink_task *task, struct error *err);
     bool (*prepare)(void *state, struct arena *arena, struct manifest *out, struct error *err);
     bool (*publish)(void *state, const struct batch_identity *batch, const struct manifest *manifest, struct error *err);
-    void (*abort)(void *state);           /* Drops what was staged; safe at any time. */
+    /* Drops what was staged; safe at any time: what prepare gave a manifest of is left alone. */
+    void (*abort)(void *state);
     bool (*after_commit)(void *state, struct error *err); /* Optional: Delta checkpoints; failure is only logged. */
     void (*close)(void *state);
     const char *(*description)(void *state); /* "FileSink[/out]" for progress. */

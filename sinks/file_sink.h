@@ -1,0 +1,27 @@
+/* file_sink -- the sinks that write plain data files beside a _spark_metadata log: Parquet, JSON, CSV, text.
+ *
+ * A batch is visible once its entry stands in the log; Spark reads whole batches only, other readers see
+ * each file from its rename on. One implementation, four tables of functions: what differs is the encoder
+ * and what its format can hold. */
+#pragma once
+#include "sinks/output.h"
+#include "sinks/schema_check.h"
+
+struct file_sink_format {
+    const struct encoder_ops *encoder;
+    const char *label;          /* As Spark's messages call it. */
+    enum type_support support;
+};
+
+struct file_sink {
+    const struct sink_spec *spec;
+    struct arena *arena;
+    struct partition_layout layout;
+    struct output *output;
+    const char *description;
+};
+
+extern const struct option_spec file_sink_options[];
+
+bool file_sink_check(const struct file_sink_format *format, const struct sink_spec *spec, struct error *err) MUST_CHECK;
+bool file_sink_open(struct file_sink *sink, const struct file_sink_format *format, const struct sink_spec *spec, struct error *err) MUST_CHECK;

@@ -1,0 +1,36 @@
+/* staging -- the folder where a batch's files wait: <path>/_inlet/<query id>/<batch>/NNNNN.staged
+ *
+ * Files here have another extension than data files and lie below a name that readers skip, so nobody sees
+ * half a file. What stands here is durable before the batch is prepared: each created folder's parent
+ * is synced, each file is synced before it is closed for good, the batch's folder at the end. Publishing
+ * renames into place by the manifest alone. Only the own query's folder is ever swept, through folder
+ * descriptors and without following symlinks. */
+#pragma once
+#include "base/file.h"
+#include "sinks/sink.h"
+
+#define STAGING_FOLDER "_inlet"
+#define STAGING_SUFFIX ".staged"
+
+struct staging {
+    int folder;         /* Descriptor of the batch's folder; -1: none is open. */
+    char relative[128]; /* "_inlet/<query id>/<batch>" */
+};
+
+/* Sweeps older batches of this query, then makes the batch's folder. `root` must exist. */
+bool staging_begin(struct staging *staging, const char *root, const char *query_id, int64_t batch_id, struct error *err) MUST_CHECK;
+/* Creates a file (there is none yet) for writing; -1: *err. */
+int staging_create(const struct staging *staging, const char *name, struct error *err) MUST_CHECK;
+/* Opens a file that was synced and closed before, to append to it; -1: *err. */
+int staging_reopen(const struct staging *staging, const char *name, struct error *err) MUST_CHECK;
+/* Makes the names of all files durable. */
+bool staging_sync(const struct staging *staging, struct error *err) MUST_CHECK;
+void staging_close(struct staging *staging);
+
+/* Renames every file of the manifest that is still staged to its final name, makes the names durable. A file that stands at
+ * its final name with the manifest's size is done. Any number of times (L3). */
+bool staging_publish(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
+/* Removes the batch folders of this query and what is in them. What cannot be removed stays. */
+void staging_sweep(const char *root, const char *query_id);
+/* Removes the query's folder and _inlet where they are empty. */
+void staging_tidy(const char *root, const char *query_id);
