@@ -192,18 +192,19 @@ const char *nearest_name(const char *name, const char *const *names)
 struct parse {
     struct arena *arena;
     const char *owner, *base_dir;
+    bool hidden; /* The value at hand is not to be printed. */
     struct error *err;
 };
 
-static const char *shown(const struct option_spec *spec, const char *text)
+static const char *shown(const struct parse *parse, const struct option_spec *spec, const char *text)
 {
-    return spec->secret ? "(hidden)" : text;
+    return spec->secret || parse->hidden ? "(hidden)" : text;
 }
 
 static bool refuse(struct parse *parse, const struct option_spec *spec, const char *text, const char *must)
 {
-    return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "invalid value '%s' for option '%s' of %s, must be %s",
-                     shown(spec, text), spec->name, parse->owner, must);
+    return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "invalid value '%s' for option '%s', must be %s",
+                     shown(parse, spec, text), spec->name, must);
 }
 
 static bool refuse_integer(struct parse *parse, const struct option_spec *spec, const char *text)
@@ -251,7 +252,8 @@ static bool parse_choice(struct parse *parse, const struct option_spec *spec, st
     if (value->integer >= 0) return true;
     const char *listed = choices_listed(parse->arena, spec->choices);
     if (strcmp(spec->name, "compression") == 0) /* Spark has a condition for codecs. */
-        return error_set(parse->err, COND_CODEC_NOT_AVAILABLE, "the codec %s is not available. Available codecs are %s", value->text, listed);
+        return error_set(parse->err, COND_CODEC_NOT_AVAILABLE, "the codec %s is not available. Available codecs are %s",
+                         shown(parse, spec, value->text), listed);
     return refuse(parse, spec, value->text, arena_printf(parse->arena, "one of %s", listed));
 }
 
@@ -265,7 +267,7 @@ static bool parse_char(struct parse *parse, const struct option_spec *spec, stru
     size_t length = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : 3;
     if (size != length || p[0] >= 0xF0)
         return error_set(parse->err, COND_OPTION_VALUE_EXCEEDS_ONE_CHARACTER,
-                         "the value of %s cannot be more than one character, but got %s", spec->name, shown(spec, value->text));
+                         "the value of %s cannot be more than one character, but got %s", spec->name, shown(parse, spec, value->text));
     value->integer = length == 1 ? p[0] : length == 2 ? (p[0] & 0x1F) << 6 | (p[1] & 0x3F)
                                                       : (p[0] & 0x0F) << 12 | (p[1] & 0x3F) << 6 | (p[2] & 0x3F);
     return true;
@@ -332,7 +334,7 @@ static bool check_later(struct parse *parse, const struct option_spec *spec, con
         struct option_value fallback = {.spec = spec, .text = spec->fallback};
         if (parse_value(parse, spec, &fallback) && same_value(spec, value, &fallback)) return true;
     }
-    return error_set(parse->err, COND_INLET_NOT_SUPPORTED_YET, "option '%s' of %s is not supported yet: %s", spec->name, parse->owner, spec->later);
+    return error_set(parse->err, COND_INLET_NOT_SUPPORTED_YET, "option '%s' is not supported yet: %s", spec->name, spec->later);
 }
 
 /* ---- whole maps -------------------------------------------------------------------------------- */
@@ -389,12 +391,13 @@ static bool take_input(struct parse *parse, const struct option_input *input, st
     struct option_value *value = find_value(options, name);
     if (!value) return refuse_unknown(parse, options, name, input->name);
     if (!input->text)
-        return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' of %s has no value", input->name, parse->owner);
+        return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' has no value", input->name);
     if (value->given && strcmp(value->text, input->text) != 0)
         return error_set(parse->err, strcasecmp(parse->owner, "cloudFiles") == 0 ? COND_CF_INVALID_VALUE : COND_INLET_BAD_OPTION_VALUE,
-                         "option '%s' of %s is given twice with different values", value->spec->name, parse->owner);
+                         "option '%s' is given twice with different values", value->spec->name);
     value->text = input->text;
     value->given = true;
+    value->hidden = input->hidden;
     value->line = input->line;
     return true;
 }
@@ -410,6 +413,7 @@ static void settle_aliases(struct options *options)
         if (target->given) continue;
         target->text = alias->text;
         target->given = true;
+        target->hidden = alias->hidden;
         target->line = alias->line;
     }
 }
@@ -417,14 +421,16 @@ static void settle_aliases(struct options *options)
 static bool finish_value(struct parse *parse, struct option_value *value)
 {
     if (value->spec->alias_of) return true; /* Checked at its target. */
+    parse->hidden = value->hidden;
     if (value->given) return parse_value(parse, value->spec, value) && check_later(parse, value->spec, value);
     value->text = value->spec->fallback;
     return !value->text || parse_value(parse, value->spec, value);
 }
 
-static void set_line(struct error *err, int line)
+static bool fail(const struct parse *parse, int line)
 {
-    if (err && line > 0) err->line = line;
+    if (line > 0) parse->err->line = line;
+    return error_context(parse->err, "reading the options of %s", parse->owner);
 }
 
 bool options_parse(struct arena *arena, const char *owner, const struct option_spec *const *tables, size_t table_count,
@@ -432,18 +438,17 @@ bool options_parse(struct arena *arena, const char *owner, const struct option_s
                    struct options *out, struct error *err)
 {
     struct error spare; /* Messages are composed even where the caller does not want them. */
-    struct parse parse = {arena, owner, base_dir, err ? err : &spare};
+    struct parse parse = {arena, owner, base_dir, false, err ? err : &spare};
+    if (!err) error_clear(&spare);
     add_rows(arena, tables, table_count, out);
     for (size_t i = 0; i < input_count; i++) {
         if (take_input(&parse, &inputs[i], out)) continue;
-        set_line(parse.err, inputs[i].line);
-        return false;
+        return fail(&parse, inputs[i].line);
     }
     settle_aliases(out);
     for (size_t i = 0; i < out->count; i++) {
         if (finish_value(&parse, &out->values[i])) continue;
-        set_line(parse.err, out->values[i].line);
-        return false;
+        return fail(&parse, out->values[i].line);
     }
     return true;
 }

@@ -38,6 +38,7 @@ struct option_value {
     int64_t integer;    /* BOOL, INT, BYTES, DURATION (us), INTERVAL (us), CHAR (code point, 0 = off), CHOICE (index). */
     double real;
     bool given;
+    bool hidden;        /* From the environment: not to be printed. */
     int line;
 };
 
@@ -47,8 +48,9 @@ struct options {
 };
 
 struct option_input { /* One key: value of the pipeline file. */
-    const char *name, *text;
+    const char *name, *text; /* text NULL: the key has no value (an error). */
     int line;
+    bool hidden;             /* The text came from the environment: it may be a secret. */
 };
 
 /* Parses `inputs` against the joined tables. Unknown names: INLET_UNKNOWN_OPTION (or CF_UNKNOWN_OPTION_KEYS_ERROR

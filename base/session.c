@@ -134,7 +134,7 @@ static bool settle_zone(struct session *session, struct error *err)
     session->zone = value->text ? time_zone_find(value->text, strlen(value->text), err) : time_zone_system();
     if (session->zone) return true;
     if (err && value->line > 0) err->line = value->line;
-    return error_context(err, "setting spark.sql.session.timeZone");
+    return error_context(err, "setting spark.sql.session.timeZone to '%s'", value->hidden ? "(hidden)" : value->text);
 }
 
 bool session_parse(struct arena *arena, const struct option_input *inputs, size_t count, struct session *out,
