@@ -1,0 +1,193 @@
+/* ledger_inner -- what the files of the ledger share with each other and with nobody else.
+ *
+ * Tables, the state record (counters and positions, rewritten by every change), the shape of a change, and the
+ * packed runs in which pending and finished files are kept. */
+#pragma once
+#include "base/kv.h"
+#include "loader/ledger.h"
+#include "loader/ledger_codec.h"
+
+#define LEDGER_FORMAT 1        /* A ledger of a higher number is refused. */
+#define NAME_SIZE_MAX 480      /* LMDB keys end at 511 bytes. */
+
+enum table {
+    TABLE_STATE,               /* "format", "state". */
+    TABLE_SETTINGS,            /* name -> text. */
+    TABLE_SOURCES,             /* u16 source -> next ordinal. */
+    TABLE_DIRECTORIES,         /* u16 source, u64 hash, u8 probe -> id, path. */
+    TABLE_DIRECTORY_NAMES,     /* u32 id -> source, path. */
+    TABLE_FILES,               /* u16 source, u32 directory, name -> row. */
+    TABLE_PENDING,             /* u16 source, u64 first ordinal -> run. */
+    TABLE_DONE,                /* The same, with outcomes. */
+    TABLE_UNSETTLED,           /* As files. */
+    TABLE_MARKS,               /* u16 source, u32 directory. */
+    TABLE_BATCHES,             /* u64 batch id -> compact record. */
+    TABLE_OPEN,                /* "plan", "prepared". */
+    TABLE_CLEANED,             /* u16 source, u64 ordinal -> what the cleaner did otherwise than by rule. */
+    TABLE_RETRIES,             /* The same keys: cleaning to be tried again. */
+    TABLE_PROGRESS,            /* u64 number -> JSON. */
+    TABLE_COUNT
+};
+
+extern const char *const ledger_tables[TABLE_COUNT];
+
+struct ledger {
+    struct kv *kv;
+    const struct inlet_context *context;
+    char *checkpoint;
+    int lock_fd;               /* -1: opened for reading. */
+    char query_id[UUID_TEXT_SIZE];
+    int64_t created_us;
+    bool is_new;
+};
+
+/* One record, read at the start of a change and written at its end. */
+struct ledger_state {
+    char query_id[UUID_TEXT_SIZE];
+    int64_t created_us;
+    int64_t last_batch;        /* Committed; -1: none. */
+    enum batch_stage stage;    /* Of batch last_batch + 1. */
+    uint32_t next_directory;
+    int64_t next_progress;
+    int64_t cleaning_batch;    /* Batches below are done with. */
+    uint32_t cleaning_source;  /* In that batch, files below (source, ordinal) are done with. */
+    int64_t cleaning_ordinal;
+    struct ledger_counts counts;
+};
+
+bool state_load(struct kv_txn *txn, struct ledger_state *state, struct error *err) MUST_CHECK;
+bool state_store(struct kv_txn *txn, const struct ledger_state *state, struct error *err) MUST_CHECK;
+
+/* A write transaction in progress. May be run more than once (base/kv.h): `user` must not be used up by it. */
+struct change {
+    struct ledger *ledger;
+    struct kv_txn *txn;
+    struct arena *scratch;     /* Reset before each run. */
+    struct ledger_state state;
+    int64_t now_us;
+};
+typedef bool (*change_fn)(struct change *change, void *user, struct error *err);
+bool ledger_change(struct ledger *ledger, change_fn body, void *user, struct error *err) MUST_CHECK;
+bool settings_put(struct change *change, const struct ledger_setting *settings, size_t count, struct error *err) MUST_CHECK;
+
+/* --- Keys and directories (ledger_rows.c) ---------------------------------------------------------- */
+
+struct key key_of_source(uint32_t source_id);
+struct key key_of_ordinal(uint32_t source_id, int64_t ordinal);
+struct key key_of_number(uint64_t number);
+struct key key_of_text(const char *text);
+struct key key_of_directory(uint32_t source_id, uint32_t directory_id);
+struct key key_of_file(uint32_t source_id, uint32_t directory_id, const char *name);
+
+#define DIRECTORY_NONE 0u      /* Also the directory of IDENTITY_NAME rows. */
+/* *id is DIRECTORY_NONE where the path has none; with `change` one is made. */
+bool directory_find(struct kv_txn *txn, uint32_t source_id, const char *path, uint32_t *id, struct error *err) MUST_CHECK;
+bool directory_make(struct change *change, uint32_t source_id, const char *path, uint32_t *id, struct error *err) MUST_CHECK;
+bool directory_path(struct kv_txn *txn, uint32_t id, struct arena *arena, const char **path, struct error *err) MUST_CHECK;
+
+/* Paths of directories met so far, so that the files of one share the text. */
+struct directory_cache {
+    struct arena *arena;
+    struct directory_slot { uint32_t id; const char *path; } *slots;
+    size_t count, capacity;
+};
+bool directory_cached(struct directory_cache *cache, struct kv_txn *txn, uint32_t id, const char **path, struct error *err) MUST_CHECK;
+
+/* --- Rows of files (ledger_rows.c) ------------------------------------------------------------------ */
+
+enum row_kind { ROW_ADMITTED, ROW_ADMITTED_AT, ROW_FAILED, ROW_SKIPPED, ROW_VANISHED };
+
+struct row {
+    enum row_kind kind;
+    int64_t ordinal;           /* -1: never admitted. */
+    int64_t mtime_us;          /* All but ROW_ADMITTED. */
+    int64_t size, since_us, seen_us; /* FAILED, SKIPPED, VANISHED. */
+    const char *reason;        /* The same; in the arena. */
+};
+
+bool row_get(struct kv_txn *txn, const struct key *key, struct arena *arena, struct row *row, bool *found, struct error *err) MUST_CHECK;
+bool row_decode(struct slice payload, struct arena *arena, struct row *row, struct error *err) MUST_CHECK;
+bool row_put(struct change *change, const struct key *key, const struct row *row, enum kv_put_flags flags, struct error *err) MUST_CHECK;
+/* The row that a file of a run has: by path, or by name alone. *found false: another version has taken its place. */
+bool row_of_ordinal(struct kv_txn *txn, uint32_t source_id, uint32_t directory_id, const char *name, int64_t ordinal, struct arena *arena,
+                    struct key *key, struct row *row, bool *found, struct error *err) MUST_CHECK;
+
+struct unsettled_row {
+    int64_t size, mtime_us, ctime_us, first_seen_us, check_us;
+    uint64_t device, inode;
+    const char *reason;
+};
+bool unsettled_decode(struct slice payload, struct arena *arena, struct unsettled_row *row, struct error *err) MUST_CHECK;
+bool unsettled_put(struct change *change, uint32_t source_id, uint32_t directory_id, const char *name, const struct unsettled_row *row,
+                   struct error *err) MUST_CHECK;
+
+/* --- Runs (ledger_runs.c) ------------------------------------------------------------------------------ */
+
+struct run_file {
+    int64_t ordinal;
+    uint32_t directory_id;
+    const char *name;
+    int64_t size, mtime_us, ctime_us, admitted_us;
+    uint64_t device, inode;
+    struct file_outcome outcome; /* TABLE_DONE. */
+};
+
+struct run {
+    uint32_t source_id;
+    int64_t batch_id;          /* TABLE_DONE; else -1. */
+    struct run_file *files;    /* Ascending ordinals. */
+    size_t count;
+};
+
+/* Stores files (ascending ordinals) as runs of a bounded size. */
+bool runs_write(struct change *change, enum table table, uint32_t source_id, int64_t batch_id, const struct run_file *files, size_t count,
+                struct error *err) MUST_CHECK;
+/* *file NULL: the ordinal stands in no run of the table. */
+bool runs_find(struct kv_txn *txn, enum table table, uint32_t source_id, int64_t ordinal, struct arena *arena, struct run *run,
+               struct run_file **file, struct error *err) MUST_CHECK;
+/* The run that holds `ordinal`, or the first one behind it, of the same source; *found false: none. */
+bool runs_from(struct kv_cursor *cursor, enum table table, uint32_t source_id, int64_t ordinal, struct arena *arena, struct run *run, bool *found,
+               struct error *err) MUST_CHECK;
+/* The run that holds `ordinal`, or the last one before it. */
+bool runs_upto(struct kv_cursor *cursor, enum table table, uint32_t source_id, int64_t ordinal, struct arena *arena, struct run *run, bool *found,
+               struct error *err) MUST_CHECK;
+/* The next run in key order, of whatever source. */
+bool runs_decode(enum table table, const struct kv_row *row, struct arena *arena, struct run *run, struct error *err) MUST_CHECK;
+/* Takes the ordinals [start, end) out of the pending runs. */
+bool pending_remove(struct change *change, uint32_t source_id, int64_t start, int64_t end, int64_t *files, int64_t *bytes, struct error *err) MUST_CHECK;
+
+/* --- Batches (ledger_batches.c) ------------------------------------------------------------------------- */
+
+struct open_record {           /* TABLE_OPEN, decoded. */
+    enum batch_stage stage;
+    struct plan plan;
+    int64_t planned_us, planned_files;
+    struct slice manifest;
+    uint64_t state_version;
+    int64_t files, rows, rows_out, records_bad, records_dropped, bytes, bytes_out, prepared_us;
+};
+bool open_record_load(struct kv_txn *txn, const struct ledger_state *state, struct arena *arena, struct open_record *out, struct error *err) MUST_CHECK;
+bool plan_holds(const struct plan *plan, uint32_t source_id, int64_t ordinal); /* In one of the ranges. */
+
+struct batch_record {          /* TABLE_BATCHES, decoded. */
+    struct ledger_batch batch;
+    uint32_t clean_source;     /* Files below (source, ordinal) are done with; all of them if clean_all. */
+    int64_t clean_ordinal;
+    bool clean_all;
+    const char *archive_base, *path_base;
+};
+bool batch_record_load(struct kv_txn *txn, int64_t batch_id, struct arena *arena, struct batch_record *out, bool *found, struct error *err) MUST_CHECK;
+bool batch_record_store(struct change *change, const struct batch_record *record, struct error *err) MUST_CHECK;
+
+/* --- Cleaning (ledger_clean.c) --------------------------------------------------------------------------- */
+
+struct cleaned_row {
+    enum clean_result result;
+    int64_t when_us;
+    const char *target, *reason;
+};
+bool cleaned_get(struct kv_txn *txn, uint32_t source_id, int64_t ordinal, struct arena *arena, struct cleaned_row *row, bool *found, struct error *err) MUST_CHECK;
+bool cleaned_decode(struct slice payload, struct arena *arena, struct cleaned_row *row, struct error *err) MUST_CHECK;
+/* Where the rule of a batch puts a file; NULL where the rule is deletion. */
+const char *clean_target_of(const struct batch_record *record, const char *directory, const char *name, struct arena *arena);
+struct ledger_input input_of(uint32_t source_id, const struct run_file *file, const char *directory);
