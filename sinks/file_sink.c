@@ -69,9 +69,8 @@ static bool refuse_delta_table(const struct sink_spec *spec, struct arena *arena
     return error_hint(err, "Write to it with format delta, or start at another path.");
 }
 
-bool file_sink_open(struct file_sink *sink, const struct file_sink_format *format, const struct sink_spec *spec, struct error *err)
+static bool open_sink(struct file_sink *sink, const struct file_sink_format *format, const struct sink_spec *spec, struct error *err)
 {
-    *sink = (struct file_sink){.spec = spec, .arena = arena_new("file sink")};
     sink->description = arena_printf(sink->arena, "FileSink[%s]", spec->path);
     if (!check_schema(format, spec, &sink->layout, sink->arena, err)) return false;
     struct encoder *encoder = open_encoder(format, spec, &sink->layout, sink->arena, err);
@@ -79,9 +78,18 @@ bool file_sink_open(struct file_sink *sink, const struct file_sink_format *forma
     if (!refuse_delta_table(spec, sink->arena, err) || !directories_make(spec->path, err)) return false;
     struct output_spec output = {.root = spec->path, .query_id = spec->query_id, .context = spec->context, .encoder_ops = format->encoder,
                                  .encoder = encoder, .layout = &sink->layout, .file_bytes_max = options_int(spec->options, "maxFileSize"),
-                                 .file_rows_max = sink_file_rows_max(spec), .keep_empty = true};
+                                 .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX, .keep_empty = true};
     sink->output = output_new(&output);
     return true;
+}
+
+bool file_sink_open(struct file_sink *sink, const struct file_sink_format *format, const struct sink_spec *spec, struct error *err)
+{
+    *sink = (struct file_sink){.spec = spec, .arena = arena_new("file sink")};
+    if (open_sink(sink, format, spec, err)) return true;
+    arena_free(sink->arena);
+    *sink = (struct file_sink){0};
+    return false;
 }
 
 static void file_sink_close(void *state)

@@ -15,7 +15,6 @@ enum {
     PIECE_BYTES = 32 << 20,         /* Raw bytes after which a piece is finished; also the bound on all open ones of a task. */
     OPEN_PIECES_MAX = 64,           /* Per task. */
     OPEN_FILES_MAX = 64,
-    FILE_PIECES_MAX = 16384,        /* Parquet counts row groups in 16 bits. */
     WRITE_BEHIND_BYTES = 8 << 20    /* Dirty bytes after which the kernel is asked to start writing. */
 };
 
@@ -377,7 +376,8 @@ static bool is_full(const struct output *output, const struct staged_file *file,
 {
     const struct output_spec *spec = &output->spec;
     if (file->rows == 0) return false;
-    if (file->size + bytes > spec->file_bytes_max || file->pieces >= FILE_PIECES_MAX) return true;
+    if (file->size + bytes > spec->file_bytes_max) return true;
+    if (spec->file_pieces_max && file->pieces >= spec->file_pieces_max) return true;
     return spec->file_rows_max && file->rows + rows > spec->file_rows_max;
 }
 

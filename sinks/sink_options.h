@@ -10,4 +10,6 @@
     {.name = "maxRecordsPerFile", .kind = OPTION_INT, .maximum = INT64_MAX, \
      .help = "Most rows in one output file; 0: no limit. Default: spark.sql.files.maxRecordsPerFile."}
 
+enum { SINK_FILE_PIECES_MAX = 16384 };
+
 int64_t sink_file_rows_max(const struct sink_spec *spec); /* 0: no limit. */
