@@ -1,0 +1,282 @@
+/* parquet_dictionary -- the distinct values of one leaf in one row group, by open addressing.
+ *
+ * A slot is four bytes: 16 bits of the hash, so that most other keys are told apart without a look at
+ * them, and 16 bits of index + 1. The table is at most half full. */
+#include "formats/parquet_values.h"
+#include "base/panic.h"
+
+#include <stdlib.h>
+
+enum { SLOT_BITS_FIRST = 8 };
+
+static ALWAYS_INLINE uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static ALWAYS_INLINE uint64_t load_8(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return word;
+}
+
+#define HASH_A UINT64_C(0x9E3779B97F4A7C15)
+#define HASH_B UINT64_C(0xD6E8FEB86659FD93)
+
+static ALWAYS_INLINE uint64_t hash_word(uint64_t key) { return mix(key ^ HASH_B, HASH_A); }
+
+/* Reads whole words: up to 7 bytes past the end, which are masked off. */
+static ALWAYS_INLINE uint64_t hash_bytes(const uint8_t *bytes, size_t size)
+{
+    uint64_t hash = size * HASH_B;
+    for (; size >= 8; size -= 8, bytes += 8) hash = mix(hash ^ load_8(bytes), HASH_A);
+    if (size > 0) hash = mix(hash ^ (load_8(bytes) & (UINT64_MAX >> (64 - 8 * size))), HASH_A);
+    return mix(hash, HASH_B);
+}
+
+/* Both have 8 readable bytes past their end. */
+static ALWAYS_INLINE bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    for (; size >= 8; size -= 8, a += 8, b += 8) {
+        if (load_8(a) != load_8(b)) return false;
+    }
+    return size == 0 || ((load_8(a) ^ load_8(b)) & (UINT64_MAX >> (64 - 8 * size))) == 0;
+}
+
+void dictionary_init(struct dictionary *dictionary, enum dense_kind kind)
+{
+    *dictionary = (struct dictionary){.kind = kind};
+}
+
+void dictionary_free(struct dictionary *dictionary)
+{
+    free(dictionary->slots);
+    free(dictionary->key_offsets);
+    buffer_free(&dictionary->keys);
+    *dictionary = (struct dictionary){.kind = dictionary->kind};
+}
+
+static void *checked(void *memory, size_t size)
+{
+    if (!memory) panic_out_of_memory(size);
+    return memory;
+}
+
+static size_t key_width(enum dense_kind kind) { return kind == DENSE_4 ? 4 : kind == DENSE_8 ? 8 : 16; }
+
+static uint64_t hash_of_key(const struct dictionary *dictionary, uint32_t index)
+{
+    const uint8_t *keys = dictionary->keys.data;
+    if (dictionary->kind == DENSE_BYTES) {
+        const uint8_t *key = keys + dictionary->key_offsets[index];
+        uint32_t size;
+        memcpy(&size, key, 4);
+        return hash_bytes(key + 4, size);
+    }
+    if (dictionary->kind == DENSE_4) {
+        uint32_t key;
+        memcpy(&key, keys + 4 * (size_t)index, 4);
+        return hash_word(key);
+    }
+    if (dictionary->kind == DENSE_8) return hash_word(load_8(keys + 8 * (size_t)index));
+    return hash_bytes(keys + 16 * (size_t)index, 16);
+}
+
+static ALWAYS_INLINE uint32_t slot_value(uint64_t hash, uint32_t index) { return (uint32_t)(hash & 0xFFFF) << 16 | (index + 1); }
+
+static void grow_slots(struct dictionary *dictionary)
+{
+    dictionary->slot_bits = dictionary->slots ? dictionary->slot_bits + 1 : SLOT_BITS_FIRST;
+    free(dictionary->slots);
+    size_t size = (size_t)1 << dictionary->slot_bits;
+    dictionary->slots = checked(calloc(size, sizeof(uint32_t)), size * sizeof(uint32_t));
+    uint32_t mask = (uint32_t)size - 1;
+    for (uint32_t index = 0; index < dictionary->count; index++) {
+        uint64_t hash = hash_of_key(dictionary, index);
+        uint32_t at = (uint32_t)(hash >> (64 - dictionary->slot_bits));
+        while (dictionary->slots[at]) at = (at + 1) & mask;
+        dictionary->slots[at] = slot_value(hash, index);
+    }
+}
+
+/* Room for one more key. False: the dictionary is full. */
+static bool make_room(struct dictionary *dictionary, size_t key_size)
+{
+    if (dictionary->count == DICTIONARY_COUNT_MAX || dictionary->keys.size + key_size > DICTIONARY_BYTES_MAX) return false;
+    if (dictionary->kind == DENSE_BYTES && dictionary->count == dictionary->key_capacity) {
+        dictionary->key_capacity = dictionary->key_capacity ? dictionary->key_capacity * 2 : 64;
+        size_t size = dictionary->key_capacity * sizeof(uint32_t);
+        dictionary->key_offsets = checked(realloc(dictionary->key_offsets, size), size);
+    }
+    buffer_reserve(&dictionary->keys, key_size + 32);
+    return true;
+}
+
+static void insert(struct dictionary *dictionary, uint32_t at, uint64_t hash)
+{
+    dictionary->slots[at] = slot_value(hash, dictionary->count++);
+    if (dictionary->count * 2 > (1u << dictionary->slot_bits)) grow_slots(dictionary);
+}
+
+static bool insert_fixed(struct dictionary *dictionary, uint32_t at, uint64_t hash, const void *key, size_t width)
+{
+    if (!make_room(dictionary, width)) return false;
+    buffer_append(&dictionary->keys, key, width);
+    insert(dictionary, at, hash);
+    return true;
+}
+
+/* The loop of all fixed widths; `width` is a constant where it is inlined. */
+static ALWAYS_INLINE uint32_t add_fixed(struct dictionary *dictionary, const uint8_t *values, uint32_t count, uint16_t *indices, size_t width)
+{
+    for (uint32_t i = 0; i < count; i++, values += width) {
+        uint32_t narrow = 0;
+        if (width == 4) memcpy(&narrow, values, 4);
+        uint64_t hash = width == 4 ? hash_word(narrow) : width == 8 ? hash_word(load_8(values)) : hash_bytes(values, 16);
+        uint32_t at = (uint32_t)(hash >> (64 - dictionary->slot_bits)), mask = (1u << dictionary->slot_bits) - 1;
+        uint16_t tag = (uint16_t)hash;
+        for (;; at = (at + 1) & mask) {
+            uint32_t slot = dictionary->slots[at];
+            if (slot == 0) {
+                if (!insert_fixed(dictionary, at, hash, values, width)) return i;
+                indices[i] = (uint16_t)(dictionary->count - 1);
+                break;
+            }
+            uint32_t index = (slot & 0xFFFF) - 1;
+            if (slot >> 16 == tag && memcmp(dictionary->keys.data + width * index, values, width) == 0) {
+                indices[i] = (uint16_t)index;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+static bool insert_bytes(struct dictionary *dictionary, uint32_t at, uint64_t hash, const uint8_t *bytes, uint32_t size)
+{
+    if (!make_room(dictionary, 4 + (size_t)size)) return false;
+    dictionary->key_offsets[dictionary->count] = (uint32_t)dictionary->keys.size;
+    buffer_append(&dictionary->keys, &size, 4);
+    buffer_append(&dictionary->keys, bytes, size);
+    insert(dictionary, at, hash);
+    return true;
+}
+
+static ALWAYS_INLINE bool key_is(const struct dictionary *dictionary, uint32_t index, const uint8_t *bytes, uint32_t size)
+{
+    const uint8_t *key = dictionary->keys.data + dictionary->key_offsets[index];
+    uint32_t key_size;
+    memcpy(&key_size, key, 4);
+    return key_size == size && equal_bytes(key + 4, bytes, size);
+}
+
+static uint32_t add_bytes(struct dictionary *dictionary, const struct dense *dense, uint32_t start, uint32_t count, uint16_t *indices)
+{
+    const int32_t *offsets = dense->offsets + start;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *bytes = dense->data + offsets[i];
+        uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
+        if (UNLIKELY(size > DICTIONARY_BYTES_MAX)) return i;
+        uint64_t hash = hash_bytes(bytes, size);
+        uint32_t at = (uint32_t)(hash >> (64 - dictionary->slot_bits)), mask = (1u << dictionary->slot_bits) - 1;
+        uint16_t tag = (uint16_t)hash;
+        for (;; at = (at + 1) & mask) {
+            uint32_t slot = dictionary->slots[at];
+            if (slot == 0) {
+                if (!insert_bytes(dictionary, at, hash, bytes, size)) return i;
+                indices[i] = (uint16_t)(dictionary->count - 1);
+                break;
+            }
+            uint32_t index = (slot & 0xFFFF) - 1;
+            if (slot >> 16 == tag && key_is(dictionary, index, bytes, size)) {
+                indices[i] = (uint16_t)index;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+uint32_t dictionary_add(struct dictionary *dictionary, const struct dense *dense, uint32_t start, uint32_t count, uint16_t *indices)
+{
+    if (!dictionary->slots) grow_slots(dictionary);
+    const uint8_t *values = dense->values;
+    switch (dictionary->kind) {
+    case DENSE_4: return add_fixed(dictionary, values + 4 * (size_t)start, count, indices, 4);
+    case DENSE_8: return add_fixed(dictionary, values + 8 * (size_t)start, count, indices, 8);
+    case DENSE_16: return add_fixed(dictionary, values + 16 * (size_t)start, count, indices, 16);
+    default: invariant(dictionary->kind == DENSE_BYTES); return add_bytes(dictionary, dense, start, count, indices);
+    }
+}
+
+static struct dense fixed_keys(const struct dictionary *dictionary)
+{
+    return (struct dense){.kind = dictionary->kind, .count = dictionary->count, .values = dictionary->keys.data};
+}
+
+void dictionary_print(const struct dictionary *dictionary, const struct parquet_leaf *leaf, struct buffer *out)
+{
+    size_t bit_count = 0;
+    struct dense keys = fixed_keys(dictionary);
+    if (dictionary->kind == DENSE_BYTES) buffer_append(out, dictionary->keys.data, dictionary->keys.size);
+    else plain_append(leaf, &keys, 0, keys.count, out, &bit_count);
+}
+
+size_t dictionary_size(const struct dictionary *dictionary, const struct parquet_leaf *leaf)
+{
+    return dictionary->kind == DENSE_BYTES ? dictionary->keys.size : plain_width(leaf) * dictionary->count;
+}
+
+void dictionary_bounds(const struct dictionary *dictionary, const struct parquet_leaf *leaf, struct bounds *bounds)
+{
+    struct dense keys = fixed_keys(dictionary);
+    if (dictionary->kind != DENSE_BYTES) {
+        bounds_add(bounds, leaf, &keys, 0, keys.count);
+        return;
+    }
+    for (uint32_t i = 0; i < dictionary->count; i++) {
+        const uint8_t *key = dictionary->keys.data + dictionary->key_offsets[i];
+        uint32_t size;
+        memcpy(&size, key, 4);
+        bounds_add_bytes(bounds, key + 4, size);
+    }
+}
+
+static size_t plain_key_size(const struct dictionary *dictionary, uint32_t index)
+{
+    size_t end = index + 1 == dictionary->count ? dictionary->keys.size : dictionary->key_offsets[index + 1];
+    return end - dictionary->key_offsets[index];
+}
+
+size_t dictionary_expanded_size(const struct dictionary *dictionary, const struct parquet_leaf *leaf, const uint16_t *indices, size_t count)
+{
+    if (dictionary->kind != DENSE_BYTES) return plain_width(leaf) * count;
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) size += plain_key_size(dictionary, indices[i]);
+    return size;
+}
+
+void dictionary_expand(const struct dictionary *dictionary, const struct parquet_leaf *leaf, const uint16_t *indices, size_t count,
+                       struct buffer *out, struct buffer *scratch)
+{
+    if (dictionary->kind == DENSE_BYTES) {
+        for (size_t i = 0; i < count; i++) {
+            buffer_append(out, dictionary->keys.data + dictionary->key_offsets[indices[i]], plain_key_size(dictionary, indices[i]));
+        }
+        return;
+    }
+    size_t width = key_width(dictionary->kind), bit_count = 0;
+    buffer_clear(scratch);
+    uint8_t *values = buffer_reserve(scratch, count * width + 16);
+    for (size_t i = 0; i < count; i++) memcpy(values + i * width, dictionary->keys.data + indices[i] * width, width);
+    struct dense dense = {.kind = dictionary->kind, .count = (uint32_t)count, .values = values};
+    plain_append(leaf, &dense, 0, dense.count, out, &bit_count);
+}
+
+size_t dictionary_memory(const struct dictionary *dictionary)
+{
+    size_t slots = dictionary->slots ? sizeof(uint32_t) << dictionary->slot_bits : 0;
+    return slots + dictionary->keys.capacity + dictionary->key_capacity * sizeof(uint32_t);
+}
