@@ -1,0 +1,321 @@
+/* partitions -- reading key=value folders, inferring their types, casting their values. */
+#include "listing/partitions.h"
+#include "base/number.h"
+#include "base/uri.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+static bool same_name(const struct partition_rules *rules, const char *a, const char *b)
+{
+    return rules->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+}
+
+static bool is_wanted(const struct partition_rules *rules, const char *name)
+{
+    if (!rules->only) return true;
+    for (size_t i = 0; i < rules->only_count; i++)
+        if (same_name(rules, rules->only[i], name)) return true;
+    return false;
+}
+
+static const char *unescape(struct arena *arena, const char *text, size_t size)
+{
+    struct buffer out = {0};
+    partition_unescape(&out, text, size);
+    const char *copy = arena_strndup(arena, (const char *)out.data, out.size);
+    buffer_free(&out);
+    return copy;
+}
+
+static bool read_segment(const char *segment, size_t size, struct arena *arena, struct partition_value *out, struct error *err)
+{
+    const char *equals = memchr(segment, '=', size);
+    size_t name_size = (size_t)(equals - segment), value_size = size - name_size - 1;
+    if (name_size == 0) {
+        return error_set(err, COND_EMPTY_PARTITION_COLUMN_VALUE, "the path segment '%.*s' has an empty partition column name", (int)size, segment);
+    }
+    if (value_size == 0) {
+        error_set(err, COND_EMPTY_PARTITION_COLUMN_VALUE, "found an empty partition column value in the path segment '%.*s'", (int)size, segment);
+        return error_hint(err, "Each partition directory must have a non-empty value after the '=' sign (e.g., 'col=value').");
+    }
+    out->name = unescape(arena, segment, name_size);
+    out->value = unescape(arena, equals + 1, value_size);
+    if (strcmp(out->value, HIVE_DEFAULT_PARTITION) == 0) out->value = NULL;
+    return true;
+}
+
+bool partitions_of(const struct partition_rules *rules, const char *directory, struct arena *arena, struct partition_value **values, size_t *count,
+                   struct error *err)
+{
+    size_t base = strlen(rules->base_path), end = strlen(directory), found = 0, capacity = 1;
+    *count = 0;
+    *values = NULL;
+    while (base > 1 && rules->base_path[base - 1] == '/') base--;
+    if (strncmp(directory, rules->base_path, base) != 0 || (directory[base] != '/' && base > 1)) return true;
+    for (size_t i = base; i < end; i++) capacity += directory[i] == '/';
+    struct partition_value *list = ARENA_ARRAY(arena, struct partition_value, capacity);
+    while (end > base) { /* From the leaf upwards: values are collected innermost first. */
+        size_t start = end;
+        while (start > base && directory[start - 1] != '/') start--;
+        size_t size = end - start;
+        if (memchr(directory + start, '=', size)) {
+            if (!read_segment(directory + start, size, arena, &list[found], err)) return false;
+            if (is_wanted(rules, list[found].name)) found++;
+        } else if (found) {
+            break;
+        }
+        end = start > base ? start - 1 : base;
+    }
+    for (size_t i = 0; i < found / 2; i++) {
+        struct partition_value swap = list[i];
+        list[i] = list[found - 1 - i];
+        list[found - 1 - i] = swap;
+    }
+    *values = list;
+    *count = found;
+    return true;
+}
+
+/* --- Types ----------------------------------------------------------------------------------------------- */
+
+static const struct type *infer_decimal(struct arena *arena, const char *text, size_t size)
+{
+    int128 unscaled;
+    bool overflow;
+    if (!parse_decimal(text, size, 38, 0, &unscaled, &overflow)) return NULL;
+    double value;
+    char digits[DECIMAL_TEXT_MAX];
+    int precision = (int)print_decimal_plain(unscaled < 0 ? -unscaled : unscaled, 0, digits);
+    if (memchr(text, '.', size) || !parse_double_java(text, size, &value)) return NULL; /* Only whole numbers: scale <= 0. */
+    const char *exponent = memchr(text, 'e', size);
+    if (!exponent) exponent = memchr(text, 'E', size);
+    if (exponent && exponent + 1 < text + size && exponent[1] == '-') return NULL;
+    return type_decimal(arena, precision, 0);
+}
+
+static bool is_timestamp(const char *text, size_t size, const struct time_zone *zone)
+{
+    int64_t ignored;
+    return size >= 19 && (text[10] == ' ' || text[10] == 'T') && cast_timestamp(text, size, zone, &ignored);
+}
+
+static const struct type *infer_value(const struct partition_rules *rules, struct arena *arena, const char *text)
+{
+    size_t size = strlen(text);
+    int64_t integer;
+    double real;
+    int32_t days;
+    if (!rules->infer_types) return type_primitive(TYPE_STRING);
+    if (parse_int64(text, size, &integer)) return type_primitive(integer >= INT32_MIN && integer <= INT32_MAX ? TYPE_INT : TYPE_BIGINT);
+    const struct type *decimal = infer_decimal(arena, text, size);
+    if (decimal) return decimal;
+    if (parse_double_java(text, size, &real)) return type_primitive(TYPE_DOUBLE);
+    if (is_timestamp(text, size, rules->session->zone)) return type_primitive(TYPE_TIMESTAMP);
+    if (size == 10 && text[4] == '-' && text[7] == '-' && cast_date(text, size, &days)) return type_primitive(TYPE_DATE);
+    return type_primitive(TYPE_STRING);
+}
+
+/* The conflict table of PartitioningUtils: NULL yields; what does not widen is STRING. */
+static const struct type *merge_types(struct arena *arena, const struct type *a, const struct type *b)
+{
+    if (!a || !b) return a ? a : b;
+    if (type_equal(a, b, false)) return a;
+    if (a->kind > b->kind) {
+        const struct type *swap = a;
+        a = b;
+        b = swap;
+    }
+    if (a->kind == TYPE_INT && (b->kind == TYPE_BIGINT || b->kind == TYPE_DOUBLE)) return b;
+    if ((a->kind == TYPE_INT || a->kind == TYPE_BIGINT) && b->kind == TYPE_DECIMAL) {
+        int needed = a->kind == TYPE_INT ? 10 : 20;
+        return type_decimal(arena, b->precision > needed ? b->precision : needed, 0);
+    }
+    if (a->kind == TYPE_DECIMAL && b->kind == TYPE_DECIMAL) return type_decimal(arena, a->precision > b->precision ? a->precision : b->precision, 0);
+    if (a->kind == TYPE_DATE && b->kind == TYPE_TIMESTAMP) return b;
+    return type_primitive(TYPE_STRING);
+}
+
+static const struct type *user_type(const struct partition_rules *rules, const struct type *user, const char *name)
+{
+    for (size_t i = 0; user && i < user->field_count; i++)
+        if (same_name(rules, user->fields[i].name, name)) return user->fields[i].type;
+    return NULL;
+}
+
+static bool same_names(const struct partition_rules *rules, const struct partition_value *a, size_t a_count, const struct partition_value *b, size_t b_count)
+{
+    if (a_count != b_count) return false;
+    for (size_t i = 0; i < a_count; i++)
+        if (!same_name(rules, a[i].name, b[i].name)) return false;
+    return true;
+}
+
+static void join_names(struct buffer *out, const struct partition_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) buffer_printf(out, "%s%s", i ? ", " : "", values[i].name);
+}
+
+static bool conflict(const struct partition_value *a, size_t a_count, const struct partition_value *b, size_t b_count, const char *first,
+                     const char *second, struct error *err)
+{
+    struct buffer left = {0}, right = {0};
+    join_names(&left, a, a_count);
+    join_names(&right, b, b_count);
+    error_set(err, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "conflicting partition column names detected: (%s) in \"%s\", (%s) in \"%s\"",
+              buffer_string(&left), first, buffer_string(&right), second);
+    error_hint(err, "Directories at the same level should have the same partition column name; data files should only live in leaf directories.");
+    buffer_free(&left);
+    buffer_free(&right);
+    return false;
+}
+
+static const struct type *no_columns(struct arena *arena) { return type_struct(arena, NULL, 0); }
+
+/* cloudFiles.partitionColumns: exactly these, whatever the folders have. */
+static size_t named_columns(const struct partition_rules *rules, struct arena *arena, struct partition_value **names)
+{
+    *names = ARENA_ARRAY(arena, struct partition_value, rules->only_count + 1);
+    for (size_t i = 0; i < rules->only_count; i++) (*names)[i].name = rules->only[i];
+    return rules->only_count;
+}
+
+bool partitions_schema(const struct partition_rules *rules, const char *const *directories, size_t count, const struct type *user,
+                       struct arena *arena, const struct type **schema, struct error *err)
+{
+    struct partition_value *names = NULL;
+    size_t name_count = 0;
+    const char *first = NULL;
+    const struct type **types = NULL;
+    if (rules->only) {
+        name_count = named_columns(rules, arena, &names);
+        types = ARENA_ARRAY(arena, const struct type *, name_count + 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct partition_value *values;
+        size_t value_count;
+        if (!partitions_of(rules, directories[i], arena, &values, &value_count, err)) return false;
+        if (!value_count) continue;
+        if (!rules->only && !first) {
+            names = values;
+            name_count = value_count;
+            first = directories[i];
+            types = ARENA_ARRAY(arena, const struct type *, name_count + 1);
+        } else if (!rules->only && !same_names(rules, names, name_count, values, value_count)) {
+            if (!rules->ignore_conflicts) return conflict(names, name_count, values, value_count, first, directories[i], err);
+            *schema = no_columns(arena);
+            return true;
+        }
+        for (size_t j = 0; j < name_count; j++)
+            for (size_t k = 0; k < value_count; k++)
+                if (values[k].value && same_name(rules, names[j].name, values[k].name))
+                    types[j] = merge_types(arena, types[j], infer_value(rules, arena, values[k].value));
+    }
+    struct field *fields = ARENA_ARRAY(arena, struct field, name_count + 1);
+    for (size_t i = 0; i < name_count; i++) {
+        const struct type *given = user_type(rules, user, names[i].name);
+        const struct type *type = given ? given : types[i] ? types[i] : type_primitive(TYPE_STRING);
+        fields[i] = (struct field){.name = names[i].name, .name_size = strlen(names[i].name), .type = type, .nullable = true};
+    }
+    *schema = type_struct(arena, fields, name_count);
+    return true;
+}
+
+/* --- Values ---------------------------------------------------------------------------------------------- */
+
+/* Casts trim whitespace and control characters. */
+static void trim(const char **text, size_t *size)
+{
+    while (*size && (unsigned char)**text <= ' ') (*text)++, (*size)--;
+    while (*size && ((unsigned char)(*text)[*size - 1] <= ' ' || (*text)[*size - 1] == 0x7f)) (*size)--;
+}
+
+static bool cast_integer(const char *text, size_t size, enum type_kind kind, void *values, uint32_t row)
+{
+    int64_t value;
+    if (!parse_int64(text, size, &value)) return false;
+    switch (kind) {
+    case TYPE_TINYINT: ((int8_t *)values)[row] = (int8_t)value; return value == (int8_t)value;
+    case TYPE_SMALLINT: ((int16_t *)values)[row] = (int16_t)value; return value == (int16_t)value;
+    case TYPE_INT: ((int32_t *)values)[row] = (int32_t)value; return value == (int32_t)value;
+    default: ((int64_t *)values)[row] = value; return true;
+    }
+}
+
+static bool cast_boolean(const char *text, size_t size, uint8_t *bits, uint32_t row)
+{
+    static const char *const yes[] = {"t", "true", "y", "yes", "1"}, *const no[] = {"f", "false", "n", "no", "0"};
+    for (size_t i = 0; i < 5; i++) {
+        if (strlen(yes[i]) == size && strncasecmp(yes[i], text, size) == 0) { bit_set(bits, row); return true; }
+        if (strlen(no[i]) == size && strncasecmp(no[i], text, size) == 0) { bit_clear(bits, row); return true; }
+    }
+    return false;
+}
+
+static bool cast_value(const struct type *type, const char *text, const struct time_zone *zone, struct column *column, uint32_t row)
+{
+    size_t size = strlen(text);
+    bool overflow;
+    if (type->kind != TYPE_DATE && type->kind != TYPE_TIMESTAMP && type->kind != TYPE_TIMESTAMP_NTZ) trim(&text, &size);
+    switch (type->kind) {
+    case TYPE_BOOLEAN: return cast_boolean(text, size, column->values, row);
+    case TYPE_TINYINT: case TYPE_SMALLINT: case TYPE_INT: case TYPE_BIGINT: return cast_integer(text, size, type->kind, column->values, row);
+    case TYPE_FLOAT: return parse_float_java(text, size, (float *)column->values + row);
+    case TYPE_DOUBLE: return parse_double_java(text, size, (double *)column->values + row);
+    case TYPE_DECIMAL: return parse_decimal(text, size, type->precision, type->scale, (int128 *)column->values + row, &overflow);
+    case TYPE_DATE: return cast_date(text, size, (int32_t *)column->values + row);
+    case TYPE_TIMESTAMP: return cast_timestamp(text, size, zone, (int64_t *)column->values + row);
+    case TYPE_TIMESTAMP_NTZ: return cast_timestamp_ntz(text, size, true, (int64_t *)column->values + row);
+    default: return false;
+    }
+}
+
+static void append_null(struct column *column)
+{
+    uint32_t row = column->length++;
+    bit_clear(column->validity, row);
+    column->null_count++;
+    size_t width = type_width(column->type->kind);
+    if (width) memset((uint8_t *)column->values + row * width, 0, width);
+    if (column->offsets) column->offsets[row + 1] = column->offsets[row];
+}
+
+static bool append_text(struct column *column, const char *text, struct budget *budget, struct error *err)
+{
+    uint32_t row = column->length;
+    size_t size = strlen(text), at = (size_t)column->offsets[row];
+    if (!column_reserve_data(column, budget, at + size + 1, err)) return false;
+    memcpy(column->data + at, text, size);
+    column->offsets[row + 1] = (int32_t)(at + size);
+    column->length++;
+    return true;
+}
+
+static bool bad_value(const struct column *column, const char *name, const char *text, struct error *err)
+{
+    struct buffer type = {0};
+    type_print_ddl(column->type, &type);
+    error_set(err, COND_INVALID_PARTITION_VALUE, "failed to cast value '%s' to data type \"%s\" for partition column `%s`", text, buffer_string(&type), name);
+    buffer_free(&type);
+    return error_hint(err, "Ensure the value matches the expected data type for this partition column.");
+}
+
+bool partitions_append(const struct partition_rules *rules, const struct partition_value *values, size_t count, const char *name,
+                       struct column *column, struct budget *budget, struct error *err)
+{
+    const char *text = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (same_name(rules, values[i].name, name)) text = values[i].value;
+    if (!text) {
+        append_null(column);
+        return true;
+    }
+    if (type_is_bytes(column->type)) return append_text(column, text, budget, err);
+    if (cast_value(column->type, text, rules->session->zone, column, column->length)) {
+        column->length++;
+        return true;
+    }
+    if (rules->validate) return bad_value(column, name, text, err);
+    append_null(column);
+    return true;
+}
