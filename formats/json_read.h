@@ -1,0 +1,52 @@
+/* json_read -- what a scan of JSON files holds, for the two files that are the reader: json_read.c (files,
+ * ranges, framing) and json_records.c (records to rows, modes). */
+#pragma once
+#include "formats/json_parser.h"
+
+struct reader {
+    struct read_spec spec;
+    struct ndjson_settings settings;
+    const struct ndjson_shape *shape;
+};
+
+/* A record as framed. */
+struct ndjson_record {
+    struct slice raw;     /* As in the file, for the corrupt record column. data NULL: too long to be held. */
+    struct slice text;    /* In UTF-8; the same bytes where nothing had to be converted. NUL behind it. */
+    bool valid;           /* text is UTF-8. */
+    int64_t byte, byte_end;
+    int64_t number;       /* In its range, from 0. */
+};
+
+struct scan {
+    const struct reader *reader;
+    struct inlet_context *context;
+    struct ndjson_parser parser;
+    struct lines *lines;             /* NULL: multiLine. */
+
+    const struct file_range *ranges; /* The task. */
+    size_t range_count, range_index; /* range_index is being read, or next. */
+    struct range_outcome *outcomes;
+    struct input *input;             /* NULL: between ranges. */
+    struct buffer converted;         /* The record in UTF-8. */
+    uint8_t *document;               /* multiLine: the file. A block. */
+    bool document_read;
+    uint64_t block_serial;
+    bool block_valid;                /* The block of lines with that serial is UTF-8. */
+
+    struct ndjson_record record;     /* The one at hand. */
+    bool in_array;                   /* It is an array, not all of whose elements have been given. */
+    bool array_bad;                  /* Each of its rows goes to the corrupt record column ... */
+    bool array_own_text;             /* ... with the text of its element, for the whole would be too much. */
+
+    uint32_t rows;                   /* In the chunk at hand. */
+    size_t text_size;                /* Bytes of records that went into it. */
+    bool segment_due;                /* The next row begins another segment. */
+};
+
+static inline struct range_outcome *scan_outcome(struct scan *scan) { return &scan->outcomes[scan->range_index]; }
+
+/* Turns scan->record into rows (none, one, or the beginning of an array's). False: *err says why the batch cannot go on. */
+bool ndjson_take_record(struct scan *scan, struct error *err);
+/* More rows of the array record at hand. */
+bool ndjson_continue_array(struct scan *scan);
