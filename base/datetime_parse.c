@@ -225,6 +225,22 @@ static const struct time_zone *zone_of_word(const char *text, size_t size)
 
 static bool is_zone_byte(char c) { return is_digit(c) || (unsigned char)((c | 0x20) - 'a') < 26 || (c && strchr("/_+-~.", c)); }
 
+/* A region's id in any case: EUROPE/PARIS and europe/paris are Europe/Paris. */
+static const struct time_zone *zone_of_region(const char *text, size_t size)
+{
+    const struct time_zone *zone = time_zone_find(text, size, NULL);
+    char title[100];
+    if (zone || size >= sizeof title || !memchr(text, '/', size))
+        return zone;
+    bool start = true;
+    for (size_t i = 0; i < size; i++) {
+        bool letter = (unsigned char)((text[i] | 0x20) - 'a') < 26;
+        title[i] = letter ? (char)(start ? text[i] & ~0x20 : text[i] | 0x20) : text[i];
+        start = !letter;
+    }
+    return time_zone_find(title, size, NULL);
+}
+
 /* An offset behind nothing, UTC, GMT or UT; else the longest id that is known. */
 static bool parse_zone(bool words, struct cursor *cursor, struct parsed *parsed)
 {
@@ -255,8 +271,8 @@ static bool parse_zone(bool words, struct cursor *cursor, struct parsed *parsed)
     }
     for (; length > 0; length--) {
         parsed->zone = words ? zone_of_word(cursor->at, length) : NULL;
-        if (!parsed->zone && length > 1)
-            parsed->zone = time_zone_find(cursor->at, length, NULL);
+        if (!parsed->zone && length > (words ? 3 : 1))
+            parsed->zone = zone_of_region(cursor->at, length);
         if (parsed->zone) {
             cursor->at += length;
             return true;
