@@ -8,14 +8,14 @@
 
 static bool same_name(const struct partition_rules *rules, const char *a, const char *b)
 {
-    return rules->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+    return rules->session->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
 }
 
 static bool is_wanted(const struct partition_rules *rules, const char *name)
 {
-    if (!rules->only) return true;
-    for (size_t i = 0; i < rules->only_count; i++)
-        if (same_name(rules, rules->only[i], name)) return true;
+    if (!rules->columns) return true;
+    for (size_t i = 0; i < rules->column_count; i++)
+        if (same_name(rules, rules->columns[i], name)) return true;
     return false;
 }
 
@@ -41,18 +41,32 @@ static bool read_segment(const char *segment, size_t size, struct arena *arena, 
     }
     out->name = unescape(arena, segment, name_size);
     out->value = unescape(arena, equals + 1, value_size);
+    out->value_size = strlen(out->value);
     if (strcmp(out->value, HIVE_DEFAULT_PARTITION) == 0) out->value = NULL;
     return true;
+}
+
+/* Where key=value starts to count: the end of the longest base path that the folder lies in; SIZE_MAX: in none. */
+static size_t base_of(const struct partition_rules *rules, const char *directory)
+{
+    size_t longest = SIZE_MAX;
+    for (size_t i = 0; i < rules->base_path_count; i++) {
+        const char *path = rules->base_paths[i];
+        size_t base = strlen(path);
+        while (base && path[base - 1] == '/') base--;
+        if (strncmp(directory, path, base) != 0 || (directory[base] && directory[base] != '/')) continue;
+        if (longest == SIZE_MAX || base > longest) longest = base;
+    }
+    return longest;
 }
 
 bool partitions_of(const struct partition_rules *rules, const char *directory, struct arena *arena, struct partition_value **values, size_t *count,
                    struct error *err)
 {
-    size_t base = strlen(rules->base_path), end = strlen(directory), found = 0, capacity = 1;
+    size_t base = base_of(rules, directory), end = strlen(directory), found = 0, capacity = 1;
     *count = 0;
     *values = NULL;
-    while (base > 1 && rules->base_path[base - 1] == '/') base--;
-    if (strncmp(directory, rules->base_path, base) != 0 || (directory[base] != '/' && base > 1)) return true;
+    if (base == SIZE_MAX) return true;
     for (size_t i = base; i < end; i++) capacity += directory[i] == '/';
     struct partition_value *list = ARENA_ARRAY(arena, struct partition_value, capacity);
     while (end > base) { /* From the leaf upwards: values are collected innermost first. */
@@ -136,8 +150,9 @@ static const struct type *merge_types(struct arena *arena, const struct type *a,
     return type_primitive(TYPE_STRING);
 }
 
-static const struct type *user_type(const struct partition_rules *rules, const struct type *user, const char *name)
+static const struct type *user_type(const struct partition_rules *rules, const char *name)
 {
+    const struct type *user = rules->user_schema;
     for (size_t i = 0; user && i < user->field_count; i++)
         if (same_name(rules, user->fields[i].name, name)) return user->fields[i].type;
     return NULL;
@@ -175,50 +190,63 @@ static const struct type *no_columns(struct arena *arena) { return type_struct(a
 /* cloudFiles.partitionColumns: exactly these, whatever the folders have. */
 static size_t named_columns(const struct partition_rules *rules, struct arena *arena, struct partition_value **names)
 {
-    *names = ARENA_ARRAY(arena, struct partition_value, rules->only_count + 1);
-    for (size_t i = 0; i < rules->only_count; i++) (*names)[i].name = rules->only[i];
-    return rules->only_count;
+    *names = ARENA_ARRAY(arena, struct partition_value, rules->column_count + 1);
+    for (size_t i = 0; i < rules->column_count; i++) (*names)[i].name = rules->columns[i];
+    return rules->column_count;
 }
 
-bool partitions_schema(const struct partition_rules *rules, const char *const *directories, size_t count, const struct type *user,
-                       struct arena *arena, const struct type **schema, struct error *err)
+struct names {
+    struct partition_value *values;
+    size_t count;
+    const struct type **types;
+    const char *first;             /* The folder that gave them; NULL: none yet, or they were given by name. */
+};
+
+/* Widens the types by one folder's values. */
+static void merge_values(const struct partition_rules *rules, struct names *names, const struct partition_value *values, size_t count, struct arena *arena)
 {
-    struct partition_value *names = NULL;
-    size_t name_count = 0;
-    const char *first = NULL;
-    const struct type **types = NULL;
-    if (rules->only) {
-        name_count = named_columns(rules, arena, &names);
-        types = ARENA_ARRAY(arena, const struct type *, name_count + 1);
+    for (size_t i = 0; i < names->count; i++)
+        for (size_t j = 0; j < count; j++)
+            if (values[j].value && same_name(rules, names->values[i].name, values[j].name))
+                names->types[i] = merge_types(arena, names->types[i], infer_value(rules, arena, values[j].value));
+}
+
+static const struct type *names_schema(const struct partition_rules *rules, const struct names *names, struct arena *arena)
+{
+    struct field *fields = ARENA_ARRAY(arena, struct field, names->count + 1);
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->values[i].name;
+        const struct type *given = user_type(rules, name);
+        const struct type *type = given ? given : names->types[i] ? names->types[i] : type_primitive(TYPE_STRING);
+        fields[i] = (struct field){.name = name, .name_size = strlen(name), .type = type, .nullable = true};
+    }
+    return type_struct(arena, fields, names->count);
+}
+
+const struct type *partitions_discover(const struct partition_rules *rules, const char *const *directories, size_t count, struct arena *arena,
+                                       struct error *err)
+{
+    struct names names = {0};
+    if (rules->columns) {
+        names.count = named_columns(rules, arena, &names.values);
+        names.types = ARENA_ARRAY(arena, const struct type *, names.count + 1);
     }
     for (size_t i = 0; i < count; i++) {
         struct partition_value *values;
         size_t value_count;
-        if (!partitions_of(rules, directories[i], arena, &values, &value_count, err)) return false;
+        if (i && strcmp(directories[i], directories[i - 1]) == 0) continue;
+        if (!partitions_of(rules, directories[i], arena, &values, &value_count, err)) return NULL;
         if (!value_count) continue;
-        if (!rules->only && !first) {
-            names = values;
-            name_count = value_count;
-            first = directories[i];
-            types = ARENA_ARRAY(arena, const struct type *, name_count + 1);
-        } else if (!rules->only && !same_names(rules, names, name_count, values, value_count)) {
-            if (!rules->ignore_conflicts) return conflict(names, name_count, values, value_count, first, directories[i], err);
-            *schema = no_columns(arena);
-            return true;
+        if (!rules->columns && !names.first) {
+            names = (struct names){values, value_count, ARENA_ARRAY(arena, const struct type *, value_count + 1), directories[i]};
+        } else if (!rules->columns && !same_names(rules, names.values, names.count, values, value_count)) {
+            if (rules->lenient) return no_columns(arena);
+            conflict(names.values, names.count, values, value_count, names.first, directories[i], err);
+            return NULL;
         }
-        for (size_t j = 0; j < name_count; j++)
-            for (size_t k = 0; k < value_count; k++)
-                if (values[k].value && same_name(rules, names[j].name, values[k].name))
-                    types[j] = merge_types(arena, types[j], infer_value(rules, arena, values[k].value));
+        merge_values(rules, &names, values, value_count, arena);
     }
-    struct field *fields = ARENA_ARRAY(arena, struct field, name_count + 1);
-    for (size_t i = 0; i < name_count; i++) {
-        const struct type *given = user_type(rules, user, names[i].name);
-        const struct type *type = given ? given : types[i] ? types[i] : type_primitive(TYPE_STRING);
-        fields[i] = (struct field){.name = names[i].name, .name_size = strlen(names[i].name), .type = type, .nullable = true};
-    }
-    *schema = type_struct(arena, fields, name_count);
-    return true;
+    return names_schema(rules, &names, arena);
 }
 
 /* --- Values ---------------------------------------------------------------------------------------------- */
@@ -300,12 +328,13 @@ static bool bad_value(const struct column *column, const char *name, const char 
     return error_hint(err, "Ensure the value matches the expected data type for this partition column.");
 }
 
-bool partitions_append(const struct partition_rules *rules, const struct partition_value *values, size_t count, const char *name,
+static bool append_one(const struct partition_rules *rules, const struct partition_value *values, size_t count, const char *name,
                        struct column *column, struct budget *budget, struct error *err)
 {
     const char *text = NULL;
     for (size_t i = 0; i < count; i++)
         if (same_name(rules, values[i].name, name)) text = values[i].value;
+    if (!column_reserve(column, budget, (size_t)column->length + 1, err)) return false;
     if (!text) {
         append_null(column);
         return true;
@@ -315,7 +344,20 @@ bool partitions_append(const struct partition_rules *rules, const struct partiti
         column->length++;
         return true;
     }
-    if (rules->validate) return bad_value(column, name, text, err);
+    if (options_bool(&rules->session->conf, "spark.sql.sources.validatePartitionColumns")) return bad_value(column, name, text, err);
     append_null(column);
     return true;
+}
+
+bool partitions_append(const struct partition_rules *rules, const struct type *schema, const char *directory, struct column *columns,
+                       struct budget *budget, struct error *err)
+{
+    struct arena *arena = arena_new("partition values");
+    struct partition_value *values;
+    size_t count;
+    bool ok = partitions_of(rules, directory, arena, &values, &count, err);
+    for (size_t i = 0; ok && i < schema->field_count; i++)
+        ok = append_one(rules, values, count, schema->fields[i].name, &columns[i], budget, err);
+    arena_free(arena);
+    return ok;
 }

@@ -1,36 +1,36 @@
-/* partitions -- columns that stand in the path: key=value folders (file-source.md 3.2, 3.3).
+/* partitions -- key=value folders as columns: their names, types and values (Spark's PartitioningUtils).
  *
- * Going up from a file's folder to the base path, folders named `k=v` give columns, outermost first; the walk
- * ends at the base path or at the first other folder above a column. */
+ * Walking up from a file's folder, key=value names give columns, outermost first; the walk ends at the base path, or at the first
+ * other name once a column was found. Names and values are percent-decoded. __HIVE_DEFAULT_PARTITION__ is null. */
 #pragma once
 #include "base/session.h"
 #include "columns/column.h"
 
-struct partition_value {
-    const char *name, *value;  /* Unescaped; value NULL: __HIVE_DEFAULT_PARTITION__. */
-};
-
 struct partition_rules {
-    const char *base_path;     /* Absolute, without a trailing slash. */
-    bool case_sensitive;
-    bool infer_types;          /* spark.sql.sources.partitionColumnTypeInference.enabled */
-    bool validate;             /* spark.sql.sources.validatePartitionColumns */
-    bool ignore_conflicts;     /* cloudFiles: folders that do not agree give no partition columns. */
-    const char *const *only;   /* cloudFiles.partitionColumns: just these, missing ones null; NULL: whatever is there. */
-    size_t only_count;
-    const struct session *session;
+    const char *const *base_paths;     /* basePath, or the load paths' literal folders; a column above them does not count. */
+    size_t base_path_count;
+    bool infer_types;                  /* spark.sql.sources.partitionColumnTypeInference.enabled; false: STRING. */
+    const char *const *columns;        /* cloudFiles.partitionColumns: only these, in this order; NULL: all found. */
+    size_t column_count;
+    bool lenient;                      /* Auto Loader: conflicting names mean no partition columns instead of an error. */
+    const struct type *user_schema;    /* Types of columns that are in it; NULL: none. */
+    const struct session *session;     /* Zone of timestamps, case sensitivity. */
 };
 
-/* The columns of one folder. EMPTY_PARTITION_COLUMN_VALUE for `k=`; `=v` is refused too. A folder outside the base path has none. */
+/* The columns of these folders (of files, absolute; repeats are cheap when neighbours): a STRUCT, perhaps without fields. Folders without
+ * any key=value are passed over (their files get nulls). CONFLICTING_PARTITION_COLUMN_NAMES, EMPTY_PARTITION_COLUMN_VALUE. */
+const struct type *partitions_discover(const struct partition_rules *rules, const char *const *directories, size_t count, struct arena *arena,
+                                       struct error *err) MUST_CHECK;
+
+/* Appends the folder's values, one row, to columns[0..field_count) of the schema's types. INVALID_PARTITION_VALUE where one
+ * cannot be cast. `row` is the columns' current length. */
+bool partitions_append(const struct partition_rules *rules, const struct type *schema, const char *directory, struct column *columns,
+                       struct budget *budget, struct error *err) MUST_CHECK;
+
+struct partition_value {
+    const char *name, *value; /* Decoded; value NULL: null. */
+    size_t value_size;
+};
+/* The raw columns of one folder, outermost first. */
 bool partitions_of(const struct partition_rules *rules, const char *directory, struct arena *arena, struct partition_value **values, size_t *count,
                    struct error *err) MUST_CHECK;
-
-/* Names and types of the partition columns that these folders have: the user's type where `user` has the column, else inferred
- * from all values. Folders without any do not count; the others must agree: CONFLICTING_PARTITION_COLUMN_NAMES. */
-bool partitions_schema(const struct partition_rules *rules, const char *const *directories, size_t count, const struct type *user,
-                       struct arena *arena, const struct type **schema, struct error *err) MUST_CHECK;
-
-/* Appends one row: the folder's value of column `name` cast to the column's type (null where it has none).
- * INVALID_PARTITION_VALUE where the text is not of the type and `validate` is set. The column is PLAIN and has room for the row. */
-bool partitions_append(const struct partition_rules *rules, const struct partition_value *values, size_t count, const char *name,
-                       struct column *column, struct budget *budget, struct error *err) MUST_CHECK;
