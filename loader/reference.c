@@ -2,6 +2,7 @@
 #include "loader/reference.h"
 #include "loader/reference_tables.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

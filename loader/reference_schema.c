@@ -5,6 +5,7 @@
 #include "loader/reference.h"
 #include "loader/reference_tables.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void print_text(struct buffer *out, const char *text)
