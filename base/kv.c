@@ -50,11 +50,11 @@ static bool disk_is_full(const struct kv *kv)
 static bool kv_error(const struct kv *kv, int code, struct error *err, const char *what)
 {
     switch (code) {
-    case MDB_CORRUPTED: case MDB_PAGE_NOTFOUND: case MDB_INVALID: case MDB_BAD_TXN: case MDB_BAD_DBI: case MDB_INCOMPATIBLE: case MDB_PANIC:
+    case MDB_CORRUPTED: case MDB_PAGE_NOTFOUND: case MDB_INVALID: case MDB_BAD_DBI: case MDB_INCOMPATIBLE:
         return error_set(err, COND_INLET_CHECKPOINT_DAMAGED, "could not %s the store '%s': %s", what, kv->directory, mdb_strerror(code));
     case MDB_VERSION_MISMATCH:
         return error_set(err, COND_INLET_CHECKPOINT_NEWER, "cannot %s the store '%s': its file format is another one", what, kv->directory);
-    case MDB_MAP_FULL: case MDB_TXN_FULL: case MDB_READERS_FULL: case MDB_MAP_RESIZED: case MDB_DBS_FULL:
+    case MDB_MAP_FULL: case MDB_TXN_FULL: case MDB_READERS_FULL: case MDB_MAP_RESIZED: case MDB_PANIC: case MDB_DBS_FULL:
         return error_set(err, COND_INLET_RESOURCE, "could not %s the store '%s': %s", what, kv->directory, mdb_strerror(code));
     case EIO:
         if (disk_is_full(kv)) code = ENOSPC; /* A short write shows as EIO. */

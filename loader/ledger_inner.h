@@ -39,6 +39,7 @@ struct ledger {
     char query_id[UUID_TEXT_SIZE];
     int64_t created_us;
     bool is_new;
+    bool cleaning_off;         /* Commits move the cleaning position along. */
 };
 
 /* One record, read at the start of a change and written at its end. */
