@@ -196,13 +196,7 @@ static bool parquet_piece_add(struct piece *piece, const struct chunk *chunk, st
         const struct column *column = &chunk->columns[i];
         struct column plain;
         bool borrowed = !chunk->selection && column->encoding == COLUMN_PLAIN;
-        if (!borrowed) {
-            column_init(&plain, column->type);
-            if (!column_take(&plain, column, chunk->selection, rows, piece->budget, err)) {
-                column_fini(&plain);
-                return false;
-            }
-        }
+        if (!borrowed && !column_take(&plain, column, chunk->selection, rows, piece->budget, err)) return false;
         bool ok = levels_walk(&piece->walk, &root->children[i], borrowed ? column : &plain, rows, err);
         if (!borrowed) column_fini(&plain);
         if (!ok) return false;
