@@ -45,7 +45,8 @@ struct ndjson_parser {
     bool cut_short;                 /* Without partial results: the rest of the record does not count. */
     struct ndjson_fault fault;
     struct buffer name, scratch, rewritten, levels;
-    struct ndjson_guess *guesses;   /* One per node. */
+    struct ndjson_guess *guesses;   /* Fast path: one per node. */
+    bool failed;                    /* Fast path: it gave up for want of memory. */
     enum ndjson_verdict (*fast)(struct ndjson_parser *parser, const uint8_t *object, uint32_t row); /* NULL: not with these options. */
 };
 
@@ -65,4 +66,5 @@ void ndjson_note_fault(struct ndjson_parser *parser, enum ndjson_fault_kind kind
 
 /* json_fast.c */
 void ndjson_fast_init(struct ndjson_parser *parser);
+void ndjson_fast_use(struct ndjson_parser *parser, enum isa isa); /* Tests; INLET_ISA says it otherwise. */
 void ndjson_fast_fini(struct ndjson_parser *parser);

@@ -89,6 +89,7 @@ static bool fill_children(struct builder *builder, uint32_t index, int skipped, 
 static bool fill_node(struct builder *builder, uint32_t index, int skipped, uint32_t depth)
 {
     struct ndjson_node *node = &builder->shape->nodes[index];
+    node->depth = depth - 1;
     if (!type_is_nested(node->type)) return true;
     if (depth > builder->shape->depth) builder->shape->depth = depth;
     if (node->kind == TYPE_MAP && node->type->fields[0].type->kind != TYPE_STRING) return refuse(builder, node->name, node->type);

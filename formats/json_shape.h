@@ -10,6 +10,7 @@ struct ndjson_node {
     const struct type *type;
     enum type_kind kind;
     uint32_t index;            /* Of this node, and of its slot. */
+    uint32_t depth;            /* Containers around a value of this node; 0 for the record. */
     uint32_t child_count;      /* STRUCT: fields; ARRAY: 1; MAP: 2 (key, value). */
     const uint32_t *children;  /* Their indices. */
     const char *name;          /* As a field of a STRUCT: its name, followed by at least 8 zero bytes. */
