@@ -3,6 +3,7 @@
  * Signed order for numbers, bytewise for text. A reader that skips by these bounds must never lose a
  * row: -0 and +0 count as equal (the minimum is written as -0, the maximum as +0), a NaN anywhere means
  * no bounds, cut text is rounded outwards. */
+#include "formats/parquet_levels.h"
 #include "formats/parquet_values.h"
 #include "base/panic.h"
 
@@ -94,8 +95,7 @@ static void add_wide(struct bounds *bounds, const int128 *values, uint32_t count
 
 static void add_bits(struct bounds *bounds, const uint8_t *bits, uint32_t start, uint32_t count)
 {
-    uint32_t set = 0;
-    for (uint32_t i = start; i < start + count; i++) set += bit_get(bits, i);
+    size_t set = bits_count(bits, start, count);
     merge_integer(bounds, set == count, set > 0);
 }
 

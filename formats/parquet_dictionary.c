@@ -27,22 +27,39 @@ static ALWAYS_INLINE uint64_t load_8(const uint8_t *at)
 
 static ALWAYS_INLINE uint64_t hash_word(uint64_t key) { return mix(key ^ HASH_B, HASH_A); }
 
-/* Reads whole words: up to 7 bytes past the end, which are masked off. */
-static ALWAYS_INLINE uint64_t hash_bytes(const uint8_t *bytes, size_t size)
+/* What counts of the first and of the second word of a text of 0..16 bytes. */
+static ALWAYS_INLINE uint64_t first_mask(size_t size) { return size >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1; }
+static ALWAYS_INLINE uint64_t second_mask(size_t size) { return size >= 16 ? UINT64_MAX : size <= 8 ? 0 : (UINT64_C(1) << (8 * (size - 8))) - 1; }
+
+static uint64_t hash_long(const uint8_t *bytes, size_t size)
 {
     uint64_t hash = size * HASH_B;
-    for (; size >= 8; size -= 8, bytes += 8) hash = mix(hash ^ load_8(bytes), HASH_A);
-    if (size > 0) hash = mix(hash ^ (load_8(bytes) & (UINT64_MAX >> (64 - 8 * size))), HASH_A);
+    for (; size > 8; size -= 8, bytes += 8) hash = mix(hash ^ load_8(bytes), HASH_A);
+    hash = mix(hash ^ (load_8(bytes) & first_mask(size)), HASH_A);
     return mix(hash, HASH_B);
 }
 
-/* Both have 8 readable bytes past their end. */
-static ALWAYS_INLINE bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+/* Short text is two masked words and one multiplication. Up to 16 bytes past the start are read whatever the size. */
+static ALWAYS_INLINE uint64_t hash_bytes(const uint8_t *bytes, size_t size)
 {
-    for (; size >= 8; size -= 8, a += 8, b += 8) {
+    if (UNLIKELY(size > 16)) return hash_long(bytes, size);
+    uint64_t first = load_8(bytes) & first_mask(size), second = load_8(bytes + 8) & second_mask(size);
+    return hash_word(mix(first ^ HASH_A, second ^ (size * HASH_B)));
+}
+
+static bool equal_long(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    for (; size > 8; size -= 8, a += 8, b += 8) {
         if (load_8(a) != load_8(b)) return false;
     }
-    return size == 0 || ((load_8(a) ^ load_8(b)) & (UINT64_MAX >> (64 - 8 * size))) == 0;
+    return ((load_8(a) ^ load_8(b)) & first_mask(size)) == 0;
+}
+
+/* Both have 16 readable bytes past their start and 8 past their end. */
+static ALWAYS_INLINE bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    if (UNLIKELY(size > 16)) return equal_long(a, b, size);
+    return (((load_8(a) ^ load_8(b)) & first_mask(size)) | ((load_8(a + 8) ^ load_8(b + 8)) & second_mask(size))) == 0;
 }
 
 void dictionary_init(struct dictionary *dictionary, enum dense_kind kind)
@@ -244,18 +261,10 @@ void dictionary_bounds(const struct dictionary *dictionary, const struct parquet
     }
 }
 
-static size_t plain_key_size(const struct dictionary *dictionary, uint32_t index)
+static size_t key_size_plain(const struct dictionary *dictionary, uint32_t index)
 {
     size_t end = index + 1 == dictionary->count ? dictionary->keys.size : dictionary->key_offsets[index + 1];
     return end - dictionary->key_offsets[index];
-}
-
-size_t dictionary_expanded_size(const struct dictionary *dictionary, const struct parquet_leaf *leaf, const uint16_t *indices, size_t count)
-{
-    if (dictionary->kind != DENSE_BYTES) return plain_width(leaf) * count;
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) size += plain_key_size(dictionary, indices[i]);
-    return size;
 }
 
 void dictionary_expand(const struct dictionary *dictionary, const struct parquet_leaf *leaf, const uint16_t *indices, size_t count,
@@ -263,7 +272,7 @@ void dictionary_expand(const struct dictionary *dictionary, const struct parquet
 {
     if (dictionary->kind == DENSE_BYTES) {
         for (size_t i = 0; i < count; i++) {
-            buffer_append(out, dictionary->keys.data + dictionary->key_offsets[indices[i]], plain_key_size(dictionary, indices[i]));
+            buffer_append(out, dictionary->keys.data + dictionary->key_offsets[indices[i]], key_size_plain(dictionary, indices[i]));
         }
         return;
     }

@@ -28,6 +28,7 @@ static void start_page(struct column_writer *writer)
     buffer_clear(&writer->values);
     buffer_clear(&writer->indices);
     writer->bit_count = 0;
+    writer->indexed_size = 0;
     writer->page_slots = 0;
 }
 
@@ -202,11 +203,9 @@ static void expand_open_page(struct column_writer *writer)
 static bool dictionary_pays(const struct column_writer *writer, unsigned percent)
 {
     size_t count = writer->indices.size / 2;
-    const uint16_t *indices = (const uint16_t *)(const void *)writer->indices.data;
     if (count == 0) return false;
     size_t with = dictionary_size(&writer->dictionary, writer->leaf) + count * hybrid_width(writer->dictionary.count - 1) / 8;
-    size_t without = dictionary_expanded_size(&writer->dictionary, writer->leaf, indices, count);
-    return with * 100 < without * percent;
+    return with * 100 < writer->indexed_size * percent;
 }
 
 static bool leave_dictionary(struct column_writer *writer, struct error *err)
@@ -226,6 +225,7 @@ static bool add_indices(struct column_writer *writer, const struct dense *dense,
     if (taken < count) return false;
     writer->values_seen += count;
     writer->indices.size += (size_t)count * 2;
+    writer->indexed_size += plain_size(writer->leaf, dense, start, count);
     return true;
 }
 

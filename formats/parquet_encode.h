@@ -30,6 +30,7 @@ struct column_writer {
     struct buffer values;                   /* Of the open page, PLAIN. */
     size_t bit_count;                       /* Values in `values`, BOOLEAN. */
     struct buffer indices;                  /* Of the open page, uint16: while use_dictionary. */
+    size_t indexed_size;                    /* What the values behind `indices` would take as PLAIN. */
     bool use_dictionary;
     struct dictionary dictionary;
     uint32_t page_slots;

@@ -10,9 +10,17 @@
  * short run between packed groups is cheaper packed too. One header byte holds 63 groups; its place is
  * kept open until the run of groups ends. */
 
+/* Room for whatever `count` more values become: a group takes at most a header, its bits and a run before it.
+ * So nothing below needs to look at the buffer's end; 16 bytes may be written where `width` count. */
+static void reserve_values(struct hybrid *hybrid, size_t count)
+{
+    size_t groups = count / 8 + 4;
+    buffer_reserve(&hybrid->out, groups * (hybrid->width + 8) + 64);
+}
+
 static void put_run(struct hybrid *hybrid, uint16_t value, size_t count)
 {
-    uint8_t *at = buffer_reserve(&hybrid->out, 12);
+    uint8_t *at = hybrid->out.data + hybrid->out.size;
     size_t size = 0;
     uint64_t header = (uint64_t)count << 1;
     while (header >= 0x80) {
@@ -32,17 +40,15 @@ static void close_packed(struct hybrid *hybrid)
     hybrid->header = 0;
 }
 
-/* Room for one more packed group of `width` bytes; 16 bytes may be written there. */
 static uint8_t *open_group(struct hybrid *hybrid)
 {
     if (hybrid->header != 0 && hybrid->packed_groups == 63) close_packed(hybrid);
     if (hybrid->header == 0) {
-        buffer_byte(&hybrid->out, 0);
-        hybrid->header = hybrid->out.size;
+        hybrid->header = ++hybrid->out.size;
         hybrid->packed_groups = 0;
     }
     hybrid->packed_groups++;
-    uint8_t *at = buffer_reserve(&hybrid->out, 32);
+    uint8_t *at = hybrid->out.data + hybrid->out.size;
     hybrid->out.size += hybrid->width;
     return at;
 }
@@ -119,6 +125,7 @@ static void add_carry(struct hybrid *hybrid, uint16_t value)
 
 void hybrid_run(struct hybrid *hybrid, uint16_t value, size_t count)
 {
+    reserve_values(hybrid, 16);
     while (count > 0 && hybrid->carry_count > 0) {
         add_carry(hybrid, value);
         count--;
@@ -129,6 +136,7 @@ void hybrid_run(struct hybrid *hybrid, uint16_t value, size_t count)
 
 void hybrid_values(struct hybrid *hybrid, const uint16_t *values, size_t count)
 {
+    reserve_values(hybrid, count);
     while (count > 0 && hybrid->carry_count > 0) {
         add_carry(hybrid, *values++);
         count--;
@@ -151,6 +159,7 @@ static void add_bit_group(struct hybrid *hybrid, uint8_t byte)
 void hybrid_bits(struct hybrid *hybrid, const uint8_t *bits, size_t bit_start, size_t count)
 {
     invariant(hybrid->width == 1);
+    reserve_values(hybrid, count);
     size_t at = bit_start, end = bit_start + count;
     while (at < end && hybrid->carry_count > 0) add_carry(hybrid, bit_get(bits, at++));
     unsigned shift = at & 7;
@@ -173,6 +182,7 @@ static bool carry_is(const struct hybrid *hybrid, uint16_t value)
 void hybrid_finish(struct hybrid *hybrid)
 {
     unsigned count = hybrid->carry_count;
+    reserve_values(hybrid, 16);
     if (count > 0 && hybrid->run_groups > 0 && carry_is(hybrid, hybrid->run_value)) {
         close_packed(hybrid);
         put_run(hybrid, hybrid->run_value, hybrid->run_groups * 8 + count);
@@ -264,12 +274,14 @@ static void define_optional(const struct slots *above, const struct column *colu
 {
     const uint16_t full = above->full;
     size_t row = above->row_start;
-    bool nulls = has_nulls(column);
+    if (!has_nulls(column)) {
+        for (uint32_t i = 0; i < above->count; i++) out[i] = (uint16_t)(above->definitions[i] + (above->definitions[i] == full));
+        return;
+    }
     for (uint32_t i = 0; i < above->count; i++) {
         uint16_t level = above->definitions ? above->definitions[i] : full;
         if (level >= above->floor) {
-            bool valid = !nulls || row_is_valid(column, row);
-            row++;
+            bool valid = row_is_valid(column, row++);
             level = (uint16_t)(level + (valid & (level == full)));
         }
         out[i] = level;
@@ -326,17 +338,25 @@ static bool emit_leaf(struct level_walk *walk, const struct parquet_node *node, 
 
 static bool walk_node(struct level_walk *walk, const struct parquet_node *node, const struct slots *above, const struct column *column, struct error *err);
 
-/* The slots of a list's elements: one for each element, one for each list that is null or empty. */
+static void set_levels(uint16_t *levels, uint16_t level, size_t count)
+{
+    for (size_t i = 0; i < count; i++) levels[i] = level;
+}
+
+/* The slots of a list's elements: one for each element, one for each list that is null or empty. All are
+ * first taken for further elements; then each list puts its own level where it begins. */
 static bool expand_list(struct level_walk *walk, const struct parquet_node *node, const struct slots *list, const struct column *column,
                         struct slots *out, struct error *err)
 {
     bool has_rows = list->rows > 0 && column->offsets; /* No offsets: nothing but nulls. */
     const int32_t *offsets = has_rows ? column->offsets + list->row_start : NULL;
     uint32_t elements = has_rows ? (uint32_t)(offsets[list->rows] - offsets[0]) : 0;
-    uint16_t *definitions = push_array(walk, (size_t)list->count + elements);
-    uint16_t *repetitions = push_array(walk, (size_t)list->count + elements);
-    const uint16_t element_level = (uint16_t)(list->full + 1), again = (uint16_t)(node->repetition + 1);
-    uint32_t count = 0, row = 0;
+    size_t most = (size_t)list->count + elements;
+    uint16_t *definitions = push_array(walk, most), *repetitions = push_array(walk, most);
+    const uint16_t element_level = (uint16_t)(list->full + 1);
+    set_levels(definitions, element_level, most);
+    set_levels(repetitions, (uint16_t)(node->repetition + 1), most);
+    uint32_t at = 0, row = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         uint16_t level = list->definitions ? list->definitions[i] : list->full;
         uint32_t length = 0;
@@ -344,21 +364,13 @@ static bool expand_list(struct level_walk *walk, const struct parquet_node *node
             length = (uint32_t)(offsets[row + 1] - offsets[row]);
             row++;
         }
-        repetitions[count] = list->repetitions ? list->repetitions[i] : 0;
-        if (length == 0) {
-            definitions[count++] = level;
-            continue;
-        }
-        if (level != list->full) return error_set(err, COND_INLET_INTERNAL, "a null in column %s has elements", node->name);
-        definitions[count] = element_level;
-        for (uint32_t k = 1; k < length; k++) {
-            definitions[count + k] = element_level;
-            repetitions[count + k] = again;
-        }
-        count += length;
+        if (level != list->full && length != 0) return error_set(err, COND_INLET_INTERNAL, "a null in column %s has elements", node->name);
+        repetitions[at] = list->repetitions ? list->repetitions[i] : 0;
+        definitions[at] = length ? element_level : level;
+        at += length ? length : 1;
     }
-    *out = (struct slots){.count = count, .row_start = has_rows ? (uint32_t)offsets[0] : 0, .rows = elements, .full = element_level,
-                          .floor = element_level, .definitions = count == elements ? NULL : definitions, .repetitions = repetitions};
+    *out = (struct slots){.count = at, .row_start = has_rows ? (uint32_t)offsets[0] : 0, .rows = elements, .full = element_level,
+                          .floor = element_level, .definitions = at == elements ? NULL : definitions, .repetitions = repetitions};
     return true;
 }
 

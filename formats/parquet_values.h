@@ -89,6 +89,5 @@ void dictionary_bounds(const struct dictionary *dictionary, const struct parquet
 /* Appends the PLAIN form of the values that `indices` name. */
 void dictionary_expand(const struct dictionary *dictionary, const struct parquet_leaf *leaf, const uint16_t *indices, size_t count,
                        struct buffer *out, struct buffer *scratch);
-size_t dictionary_expanded_size(const struct dictionary *dictionary, const struct parquet_leaf *leaf, const uint16_t *indices, size_t count);
 size_t dictionary_size(const struct dictionary *dictionary, const struct parquet_leaf *leaf); /* Bytes of its page. */
 size_t dictionary_memory(const struct dictionary *dictionary);
