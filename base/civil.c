@@ -359,11 +359,31 @@ size_t print_timestamp(int64_t utc_us, const struct time_zone *zone, char *out)
     return print_timestamp_ntz(time_zone_to_local(zone, utc_us), out);
 }
 
-size_t print_timestamp_iso(int64_t utc_us, char *out)
+size_t print_timestamp_ntz_millis(int64_t local_us, char *out)
 {
     int micros;
-    char *p = put_seconds(out, utc_us, 'T', &micros);
-    p = put_fraction(p, micros, 3);
-    *p++ = 'Z';
+    char *p = put_seconds(out, local_us, 'T', &micros);
+    return (size_t)(put_fraction(p, micros, 3) - out);
+}
+
+size_t print_timestamp_millis(int64_t utc_us, const struct time_zone *zone, char *out)
+{
+    int32_t offset = time_zone_offset_at(zone, utc_us);
+    char *p = out + print_timestamp_ntz_millis(time_zone_to_local(zone, utc_us), out);
+    if (offset == 0) {
+        *p++ = 'Z';
+        return (size_t)(p - out);
+    }
+    int magnitude = offset < 0 ? -offset : offset;
+    *p++ = offset < 0 ? '-' : '+';
+    p = put_two(p, magnitude / 3600);
+    *p++ = ':';
+    p = put_two(p, magnitude / 60 % 60);
+    if (magnitude % 60) {
+        *p++ = ':';
+        p = put_two(p, magnitude % 60);
+    }
     return (size_t)(p - out);
 }
+
+size_t print_timestamp_iso(int64_t utc_us, char *out) { return print_timestamp_millis(utc_us, time_zone_utc(), out); }

@@ -36,6 +36,9 @@ size_t print_date(int32_t days, char *out);                                     
 size_t print_timestamp(int64_t utc_us, const struct time_zone *zone, char *out);          /* yyyy-MM-dd HH:mm:ss[.f], cast to string */
 size_t print_timestamp_ntz(int64_t local_us, char *out);
 size_t print_timestamp_iso(int64_t utc_us, char *out);                                    /* 2024-01-02T03:04:05.123Z (progress JSON) */
+/* The writers' default, yyyy-MM-dd'T'HH:mm:ss.SSSXXXXX (cut to milliseconds), and the same without zone. */
+size_t print_timestamp_millis(int64_t utc_us, const struct time_zone *zone, char *out);
+size_t print_timestamp_ntz_millis(int64_t local_us, char *out);
 
 /* Datetime patterns (format-semantics section 4), compiled once, used by many threads. */
 struct datetime_pattern;
