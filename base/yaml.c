@@ -78,9 +78,7 @@ static void set_scalar(struct conversion *conversion, struct tree *tree, const y
     char *text = arena_alloc(conversion->arena, tree->text_size + 1);
     if (tree->text_size) memcpy(text, node->data.scalar.value, tree->text_size);
     tree->text = text;
-    bool is_plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    bool is_tagged = node->tag && strcmp((const char *)node->tag, YAML_STR_TAG) != 0;
-    if (is_plain || is_tagged) set_plain(tree);
+    if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) set_plain(tree); /* libyaml's loader does not tell tags apart. */
 }
 
 static struct tree *convert(struct conversion *conversion, int index, int depth);
