@@ -2,6 +2,7 @@
 #include "loader/clean.h"
 #include "base/file.h"
 #include "base/uri.h"
+#include "loader/roots.h"
 #include "loader/tasks.h"
 
 #include <errno.h>
@@ -250,23 +251,6 @@ static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct
     return true;
 }
 
-/* The longest folder of the load path without glob characters: targets keep what follows it. */
-static const char *load_root(struct arena *arena, const struct pipeline_reader *reader)
-{
-    char *root = arena_strdup(arena, reader->load[0]);
-    size_t magic = strcspn(root, "*?[{");
-    if (root[magic]) {
-        while (magic && root[magic - 1] != '/') magic--;
-        root[magic] = 0;
-    }
-    size_t size = strlen(root);
-    while (size > 1 && root[size - 1] == '/') root[--size] = 0;
-    struct stat info;
-    if (stat(root, &info) == 0 && S_ISREG(info.st_mode)) /* A load path that is one file. */
-        while (size > 1 && root[--size] != '/') root[size] = 0;
-    return root;
-}
-
 static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t files_max, struct clean_result_counts *counts, struct error *err)
 {
     const struct source_settings *settings = &cleaner->reader->settings;
@@ -291,7 +275,7 @@ static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t
         cleaner->dirty = NULL;
         cleaner->dirty_count = cleaner->dirty_capacity = 0;
         arena_reset(arena);
-        cleaner->load_root = load_root(arena, cleaner->reader);
+        cleaner->load_root = load_root(arena, cleaner->reader->load[0]);
         path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
     }
     return true;
@@ -303,7 +287,7 @@ bool clean_due(struct ledger *ledger, const struct pipeline_reader *reader, stru
     memset(counts, 0, sizeof *counts);
     if (reader->settings.clean == CLEAN_OFF) return ledger_cleaning_skip(ledger, err);
     struct arena *arena = arena_new("clean");
-    struct cleaner cleaner = {.reader = reader, .context = context, .arena = arena, .load_root = load_root(arena, reader)};
+    struct cleaner cleaner = {.reader = reader, .context = context, .arena = arena, .load_root = load_root(arena, reader->load[0])};
     bool ok = clean_retries(ledger, &cleaner, counts, err) && clean_slices(ledger, &cleaner, files_max, counts, err);
     arena_free(arena);
     return ok || error_context(err, "cleaning source files");

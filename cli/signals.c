@@ -1,0 +1,47 @@
+/* signals -- stopping politely, and telling systemd. */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The one global of the program: a handler has no other way to reach the token. */
+static struct cancel *the_cancel;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (!the_cancel) _exit(130);
+    if (atomic_fetch_add(&the_cancel->level, 1) >= 2) _exit(130); /* A third one means it. */
+}
+
+void signals_install(struct inlet_context *context)
+{
+    the_cancel = &context->cancel;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* A file size limit is an error of write(2), not a death. */
+}
+
+void notify_systemd(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof address.sun_path) return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (address.sun_path[0] == '@') address.sun_path[0] = 0; /* Abstract. */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0) {
+        /* systemd went away: readiness is advice, the work goes on. */
+    }
+    close(fd);
+}

@@ -1,0 +1,240 @@
+/* stream -- opening a pipeline on its checkpoint, and the loop of its triggers. */
+#include "loader/stream_state.h"
+#include "base/file.h"
+#include "base/panic.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <dirent.h>
+
+int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The facts that bind a checkpoint to a query. */
+static size_t identity_facts(const struct stream *stream, struct ledger_setting facts[6])
+{
+    const struct pipeline *pipeline = stream->pipeline;
+    size_t count = 0;
+    facts[count++] = (struct ledger_setting){"sink.format", pipeline->writer.sink->name};
+    facts[count++] = (struct ledger_setting){"sink.path", pipeline->writer.path ? pipeline->writer.path : ""};
+    facts[count++] = (struct ledger_setting){"source.0.kind", pipeline->reader.settings.is_cloud_files ? "cloudFiles" : "files"};
+    static const char *const identities[] = {"path", "path and mtime", "name"};
+    facts[count++] = (struct ledger_setting){"source.0.identity", identities[stream->source.identity]};
+    return count;
+}
+
+static bool folder_is_empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (!directory) return true;
+    bool empty = true;
+    struct dirent *entry;
+    while (empty && (entry = readdir(directory))) empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(directory);
+    return empty;
+}
+
+/* A changed sink is allowed only with no open batch and an empty target (design: config changes never lose history). */
+static bool allow_new_sink(struct stream *stream, struct error *err)
+{
+    const char *old_path, *old_format;
+    const struct pipeline_writer *writer = &stream->pipeline->writer;
+    if (!ledger_setting_get(stream->ledger, stream->arena, "sink.path", &old_path, err) ||
+        !ledger_setting_get(stream->ledger, stream->arena, "sink.format", &old_format, err)) return false;
+    const char *path = writer->path ? writer->path : "";
+    if (!old_path || !old_format || (strcmp(old_path, path) == 0 && strcmp(old_format, writer->sink->name) == 0)) return true;
+    struct open_batch open;
+    if (!ledger_open_batch(stream->ledger, stream->arena, &open, err)) return false;
+    int64_t last;
+    if (!ledger_last_committed(stream->ledger, &last, err)) return false;
+    bool free_to_move = open.stage == BATCH_NONE && (!*path || folder_is_empty(path));
+    if (!free_to_move) {
+        error_set(err, COND_INLET_CHECKPOINT_MISMATCH, "this checkpoint writes %s to \"%s\"; the pipeline file now says %s to \"%s\", which %s", old_format,
+                  old_path, writer->sink->name, path, open.stage == BATCH_NONE ? "is not empty" : "cannot change while a batch is open");
+        return error_hint(err, "Use a checkpoint of its own for another query, or point the sink at an empty folder.");
+    }
+    log_event(stream->context, LOG_WARN, "sink.changed", "from=%s to=%s", old_path, path);
+    struct ledger_setting moved[] = {{"sink.path", path}, {"sink.format", writer->sink->name}, {"sink.first_batch", arena_printf(stream->arena, "%" PRId64, last + 1)}};
+    return ledger_setting_set(stream->ledger, moved, COUNTOF(moved), err);
+}
+
+static bool bind_checkpoint(struct stream *stream, struct error *err)
+{
+    struct ledger_setting facts[6];
+    size_t count = identity_facts(stream, facts);
+    if (!allow_new_sink(stream, err)) return false;
+    return ledger_facts_check(stream->ledger, facts, count, err) || error_context(err, "opening checkpoint \"%s\"", stream->pipeline->writer.checkpoint);
+}
+
+/* Spark: a load path that does not exist is an error at start; a glob without a match is not. */
+static bool check_load_paths(const struct pipeline_reader *reader, struct error *err)
+{
+    for (size_t i = 0; i < reader->load_count; i++) {
+        struct stat info;
+        if (glob_has_magic(reader->load[i]) || stat(reader->load[i], &info) == 0) continue;
+        error_set(err, COND_PATH_NOT_FOUND, "the load path \"%s\" does not exist", reader->load[i]);
+        return error_hint(err, "Create the folder, or correct `load` in the pipeline file.");
+    }
+    return true;
+}
+
+struct stream *stream_open(const struct pipeline *pipeline, struct inlet_context *context, bool service, struct error *err)
+{
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (!stream) panic_out_of_memory(sizeof *stream);
+    stream->pipeline = pipeline;
+    stream->context = context;
+    stream->arena = arena_new("stream");
+    stream->resolve_arena = arena_new("resolve");
+    stream->batch_arena = arena_new("batch");
+    stream->source = discoverer_source(&pipeline->reader);
+    stream->totals.last_batch_id = -1;
+    atomic_store(&stream->live.batch_id, -1);
+    uuid_v4(stream->run_id);
+    if (!check_load_paths(&pipeline->reader, err) || !clean_check(&pipeline->reader, err)) goto fail;
+    stream->ledger = ledger_open(pipeline->writer.checkpoint, context, err);
+    if (!stream->ledger || !bind_checkpoint(stream, err)) goto fail;
+    stream->discoverer = discoverer_open(&pipeline->reader, stream->ledger, context, &stream->source, service, err);
+    if (!stream->discoverer) goto fail;
+    return stream;
+
+fail:
+    stream_close(stream);
+    return NULL;
+}
+
+void stream_close(struct stream *stream)
+{
+    if (!stream) return;
+    stream_drop_query(stream);
+    discoverer_close(stream->discoverer);
+    ledger_close(stream->ledger);
+    arena_free(stream->batch_arena);
+    arena_free(stream->resolve_arena);
+    arena_free(stream->arena);
+    free(stream);
+}
+
+struct stream_live *stream_live(struct stream *stream) { return &stream->live; }
+struct ledger *stream_ledger(struct stream *stream) { return stream->ledger; }
+
+void stream_on_progress(struct stream *stream, void (*call)(void *user, const char *json), void *user)
+{
+    stream->on_progress = call;
+    stream->on_progress_user = user;
+}
+
+static bool look(struct stream *stream, struct error *err)
+{
+    int64_t start = monotonic_ms();
+    if (!discoverer_look(stream->discoverer, &stream->report, err)) return false;
+    stream->latest_offset_ms = monotonic_ms() - start;
+    stream->totals.skipped_files += (int64_t)stream->report.skipped;
+    struct ledger_counts counts;
+    if (!ledger_counts(stream->ledger, &counts, err)) return false;
+    atomic_store(&stream->live.pending_files, counts.files[FILE_PENDING]);
+    atomic_store(&stream->live.pending_bytes, counts.pending_bytes);
+    return true;
+}
+
+/* Batches until nothing is pending below ordinal_end (0: no bound). A soft cancel stops between batches. */
+static bool drain(struct stream *stream, int64_t ordinal_end, bool unlimited, struct error *err)
+{
+    for (;;) {
+        bool ran;
+        if (cancel_soon(&stream->context->cancel)) return true;
+        if (!stream_next_batch(stream, ordinal_end, unlimited, &ran, err)) return false;
+        if (!ran) return true;
+    }
+}
+
+/* Files that were still being written when the run began get one shared wait of a few seconds. */
+enum { SETTLE_WAIT_US = 5000000 };
+
+static bool wait_for_unsettled(struct stream *stream, struct error *err)
+{
+    int64_t now = context_now_us(stream->context), until = stream->report.next_check_us;
+    if (!until || until - now > SETTLE_WAIT_US) return true;
+    while (until > now && !cancel_soon(&stream->context->cancel)) {
+        if (!discoverer_wait(stream->discoverer, until, err)) return false;
+        now = context_now_us(stream->context);
+    }
+    return look(stream, err);
+}
+
+static bool run_drain(struct stream *stream, bool one_batch, struct error *err)
+{
+    int64_t ordinal_end;
+    if (!look(stream, err) || !wait_for_unsettled(stream, err)) return false;
+    if (!ledger_next_ordinal(stream->ledger, stream->source.id, &ordinal_end, err)) return false;
+    return drain(stream, ordinal_end, one_batch, err);
+}
+
+/* Spark: the next multiple of the interval since 1970, so a late batch does not shift the ones after it. */
+static int64_t next_trigger_us(const struct stream *stream)
+{
+    int64_t interval = stream->pipeline->writer.trigger_interval_us, now = context_now_us(stream->context);
+    return interval > 0 ? now / interval * interval + interval : now;
+}
+
+/* A full disk in a service is waited for; everything else ends the stream. */
+enum { DISK_WAIT_US = 5000000 };
+
+static bool wait_for_space(struct stream *stream, struct error *err)
+{
+    if (err->condition != COND_INLET_DISK_FULL || cancel_soon(&stream->context->cancel)) return false;
+    char text[1024];
+    error_format(err, text, sizeof text);
+    log_event(stream->context, LOG_WARN, "stream.blocked", "no space, trying again: %s", text);
+    error_clear(err);
+    return discoverer_wait(stream->discoverer, context_now_us(stream->context) + DISK_WAIT_US, err);
+}
+
+static bool serve(struct stream *stream, struct error *err)
+{
+    while (!cancel_soon(&stream->context->cancel)) {
+        bool timed = stream->pipeline->writer.trigger == TRIGGER_PROCESSING_TIME;
+        int64_t until = timed ? next_trigger_us(stream) : 0;
+        bool ran = false;
+        bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err);
+        if (!ok && !wait_for_space(stream, err)) return false;
+        if (ran && !timed) continue;
+        if (!timed) until = stream->report.next_check_us;
+        do {
+            if (!discoverer_wait(stream->discoverer, until, err)) return false;
+        } while (timed && context_now_us(stream->context) < until && !cancel_soon(&stream->context->cancel));
+    }
+    return true;
+}
+
+static bool finish_totals(struct stream *stream, struct error *err)
+{
+    struct ledger_counts counts;
+    if (!ledger_counts(stream->ledger, &counts, err)) return false;
+    stream->totals.unsettled_files = counts.files[FILE_UNSETTLED];
+    stream->totals.failed_files = counts.files[FILE_FAILED]; /* Also those of earlier runs: somebody has to look at them. */
+    stream->totals.pending_files = counts.files[FILE_PENDING] + counts.files[FILE_PLANNED];
+    return true;
+}
+
+bool stream_run(struct stream *stream, enum stream_goal goal, struct stream_totals *totals, struct error *err)
+{
+    bool ok = stream_recover(stream, err) && stream_clean(stream, err);
+    if (ok && goal == STREAM_SERVE) ok = serve(stream, err);
+    else if (ok) ok = run_drain(stream, goal == STREAM_ONE_BATCH, err);
+    /* A stop that was asked for is no failure: the batch stays planned. */
+    if (!ok && err->condition == COND_INLET_CANCELLED) {
+        error_clear(err);
+        ok = true;
+    }
+    if (ok) ok = stream_clean(stream, err) && finish_totals(stream, err);
+    else finish_totals(stream, NULL);
+    *totals = stream->totals;
+    return ok;
+}

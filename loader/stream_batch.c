@@ -1,0 +1,426 @@
+/* stream_batch -- one micro-batch: plan, run, prepare, publish, commit; and what a crash left of one. */
+#include "loader/stream_state.h"
+#include "base/panic.h"
+#include "loader/manifest.h"
+#include "loader/progress.h"
+#include "loader/tasks.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct batch_clock { /* Milliseconds of the phases, for progress. */
+    int64_t trigger_us, start_ms, plan_ms, add_ms, commit_ms, resolve_ms;
+};
+
+static struct batch_identity identity_of(const struct plan *plan)
+{
+    return (struct batch_identity){plan->batch_id, plan->plan_digest, plan->batch_time_us};
+}
+
+/* Everything that decides the bytes of the batch: the same digest means the same output. */
+static const char *digest_plan(struct arena *arena, const struct plan *plan, const struct ledger_input *files, size_t count)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "%" PRId64 " %" PRId64 " %s\n", plan->batch_id, plan->batch_time_us, plan->pipeline_digest);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&text, "%" PRId64 " %s/%s %" PRId64 " %" PRId64 "\n", files[i].ordinal, files[i].directory, files[i].name, files[i].size, files[i].mtime_us);
+    for (size_t i = 0; i < plan->task_count; i++)
+        for (size_t j = 0; j < plan->tasks[i].count; j++) {
+            const struct plan_piece *piece = &plan->tasks[i].pieces[j];
+            buffer_printf(&text, "%zu %u %" PRId64 " %" PRId64 "\n", i, piece->file_index, piece->start, piece->end);
+        }
+    char *digest = arena_alloc(arena, DIGEST_TEXT_SIZE);
+    digest_text(text.data, text.size, digest);
+    buffer_free(&text);
+    return digest;
+}
+
+static const char *pipeline_digest(struct stream *stream, struct arena *arena)
+{
+    char *digest = arena_alloc(arena, DIGEST_TEXT_SIZE);
+    digest_text(stream->pipeline->shape_text, strlen(stream->pipeline->shape_text), digest);
+    return digest;
+}
+
+static const char *settings_text(struct stream *stream, struct arena *arena)
+{
+    const struct session *session = &stream->pipeline->session;
+    return arena_printf(arena, "{\"spark.sql.session.timeZone\":\"%s\",\"spark.sql.ansi.enabled\":%s,\"spark.sql.caseSensitive\":%s}",
+                        time_zone_name(session->zone), session->ansi ? "true" : "false", session->case_sensitive ? "true" : "false");
+}
+
+static void recut(struct stream *stream, struct plan *plan, const struct ledger_input *files, size_t count)
+{
+    plan->tasks = tasks_cut(stream->batch_arena, files, count, stream->pipeline->reader.reader, stream->resolved.reader, &plan->task_count);
+    plan->plan_digest = digest_plan(stream->batch_arena, plan, files, count);
+}
+
+/* --- Running the planned batch ------------------------------------------------------------------------- */
+
+struct batch_run {
+    struct open_batch *open;
+    struct source_task *tasks;
+    struct range_outcome *outcomes;
+    size_t *outcome_start, outcome_count;
+    struct chunk constants;
+    struct execution_result result;
+};
+
+static void lay_out_outcomes(struct arena *arena, struct batch_run *run)
+{
+    const struct plan *plan = &run->open->plan;
+    run->outcome_start = ARENA_ARRAY(arena, size_t, plan->task_count + 1);
+    run->outcome_count = 0;
+    for (size_t i = 0; i < plan->task_count; i++) {
+        run->outcome_start[i] = run->outcome_count;
+        run->outcome_count += plan->tasks[i].count;
+    }
+    run->outcomes = ARENA_ARRAY(arena, struct range_outcome, run->outcome_count + 1);
+}
+
+static bool stage_batch(struct stream *stream, struct batch_run *run, struct error *err)
+{
+    struct open_batch *open = run->open;
+    const struct sink_ops *ops = stream->pipeline->writer.sink;
+    struct batch_identity identity = identity_of(&open->plan);
+    if (!ops->stage_begin(stream->sink, &identity, err)) {
+        run->result.kind = FAILURE_SINK;
+        return false;
+    }
+    lay_out_outcomes(stream->batch_arena, run);
+    run->tasks = tasks_resolve(stream->batch_arena, &open->plan, open->files, true);
+    struct execution execution = {
+        .context = stream->context, .reader_ops = stream->pipeline->reader.reader, .reader = stream->resolved.reader,
+        .read_schema = stream->resolved.read_schema, .project = stream->resolved.passes_through ? NULL : &stream->resolved.plan,
+        .output_schema = stream->resolved.output_schema, .constants = &run->constants, .sink_ops = ops, .sink = stream->sink,
+        .tasks = run->tasks, .task_count = open->plan.task_count, .outcomes = run->outcomes, .outcome_start = run->outcome_start,
+        .live = &stream->live.counts};
+    for (size_t i = 0; i < open->file_count; i++) execution.input_bytes += open->files[i].size;
+    chunk_init(&run->constants, stream->resolved.constants_schema);
+    bool ok = !stream->resolved.uses_constants ||
+              resolve_constants(stream->pipeline, &stream->resolved, open->files, open->file_count, &run->constants, stream->context->budget, err);
+    if (!ok) run->result.kind = FAILURE_DATA;
+    else ok = execute_batch(&execution, &run->result, err);
+    chunk_fini(&run->constants);
+    return ok;
+}
+
+/* The outcome of each file from those of its ranges. */
+static struct file_outcome *gather_outcomes(struct stream *stream, struct batch_run *run, int64_t *rows)
+{
+    const struct open_batch *open = run->open;
+    struct file_outcome *files = ARENA_ARRAY(stream->batch_arena, struct file_outcome, open->file_count + 1);
+    for (size_t i = 0; i < open->file_count; i++) {
+        files[i].source_id = open->files[i].source_id;
+        files[i].ordinal = open->files[i].ordinal;
+        files[i].state = open->files[i].size == 0 ? OUTCOME_EMPTY : OUTCOME_INGESTED;
+    }
+    for (size_t i = 0; i < open->plan.task_count; i++)
+        for (size_t j = 0; j < open->plan.tasks[i].count; j++) {
+            const struct range_outcome *from = &run->outcomes[run->outcome_start[i] + j];
+            struct file_outcome *to = &files[open->plan.tasks[i].pieces[j].file_index];
+            to->rows += from->rows;
+            to->records_framed += from->records_framed;
+            to->records_bad += from->records_bad;
+            to->records_dropped += from->records_dropped;
+            to->records_surplus += from->records_surplus;
+            to->bytes += from->bytes;
+            *rows += from->rows;
+            if (from->ignored_corrupt) {
+                to->state = OUTCOME_CORRUPT;
+                to->note = from->damage;
+            }
+        }
+    return files;
+}
+
+/* L6, first half: what the readers say they gave is what the sink was given. */
+static bool check_counts(const struct batch_run *run, int64_t rows, const struct manifest *manifest, struct error *err)
+{
+    if (rows != run->result.rows)
+        return error_set(err, COND_INLET_COUNT_MISMATCH, "the readers gave %" PRId64 " rows, the sink was handed %" PRId64, rows, run->result.rows);
+    if (manifest->rows != rows)
+        return error_set(err, COND_INLET_COUNT_MISMATCH, "the batch has %" PRId64 " rows, its staged files hold %" PRId64, rows, manifest->rows);
+    return true;
+}
+
+static bool prepare_batch(struct stream *stream, struct batch_run *run, struct manifest *manifest, struct error *err)
+{
+    const struct sink_ops *ops = stream->pipeline->writer.sink;
+    int64_t rows = 0;
+    struct file_outcome *outcomes = gather_outcomes(stream, run, &rows);
+    if (!ops->prepare(stream->sink, stream->batch_arena, manifest, err) || !check_counts(run, rows, manifest, err)) return false;
+    struct buffer text = {0};
+    manifest_print(manifest, &text);
+    struct prepared prepared = {.batch_id = run->open->plan.batch_id, .manifest = slice_of(text.data, text.size), .outcomes = outcomes,
+                                .outcome_count = run->open->file_count, .rows_out = manifest->rows, .bytes_out = manifest->bytes};
+    bool ok = ledger_prepare(stream->ledger, &prepared, err);
+    buffer_free(&text);
+    if (!ok) return false;
+    for (size_t i = 0; i < run->open->file_count; i++) {
+        stream->totals.bad_records += outcomes[i].records_bad;
+        stream->totals.dropped_records += outcomes[i].records_dropped;
+        stream->totals.surplus_records += outcomes[i].records_surplus;
+        run->open->records_bad += outcomes[i].records_bad;
+        run->open->records_dropped += outcomes[i].records_dropped;
+        run->open->bytes += run->open->files[i].size;
+    }
+    run->open->rows = rows;
+    return true;
+}
+
+static enum removal_kind removal_of(const struct stream *stream, enum condition condition)
+{
+    if (condition == COND_INLET_FILE_CHANGED) return REMOVE_UNSETTLED;
+    if (condition == COND_PATH_NOT_FOUND || condition == COND_FAILED_READ_FILE_NOT_EXIST)
+        return stream->pipeline->reader.settings.ignore_missing_files ? REMOVE_SKIPPED : REMOVE_VANISHED;
+    return REMOVE_FAILED;
+}
+
+static void count_removal(struct stream *stream, enum removal_kind kind)
+{
+    if (kind == REMOVE_VANISHED) stream->totals.vanished_files++;
+    else if (kind == REMOVE_SKIPPED) stream->totals.skipped_files++;
+}
+
+/* A file that vanished, changed or cannot be read leaves the plan in one transaction; the batch goes on. */
+static bool take_file_out(struct stream *stream, struct open_batch *open, uint32_t file_index, enum removal_kind kind, const char *reason, struct error *err)
+{
+    invariant(file_index < open->file_count);
+    struct removal removal = {open->files[file_index].source_id, open->files[file_index].ordinal, kind, reason};
+    log_event(stream->context, LOG_WARN, "file.removed", "batch=%" PRId64 " file=%s/%s reason=%s", open->plan.batch_id,
+              open->files[file_index].directory, open->files[file_index].name, reason);
+    memmove(&open->files[file_index], &open->files[file_index + 1], (open->file_count - file_index - 1) * sizeof *open->files);
+    open->file_count--;
+    recut(stream, &open->plan, open->files, open->file_count);
+    if (!ledger_replan(stream->ledger, &open->plan, &removal, 1, err)) return false;
+    count_removal(stream, kind);
+    return true;
+}
+
+/* True: the plan changed, run it again. False: the failure stands. */
+static bool mend_plan(struct stream *stream, struct batch_run *run, struct error *err)
+{
+    uint32_t file_index = run->result.file_index;
+    stream->pipeline->writer.sink->abort(stream->sink);
+    if (run->result.kind != FAILURE_INPUT_FILE) return false;
+    enum removal_kind kind = removal_of(stream, err->condition);
+    char reason[1024];
+    error_format(err, reason, sizeof reason);
+    error_clear(err);
+    return take_file_out(stream, run->open, file_index, kind, arena_strdup(stream->batch_arena, reason), err);
+}
+
+static bool publish_and_commit(struct stream *stream, const struct plan *plan, const struct manifest *manifest, struct error *err)
+{
+    struct batch_identity identity = identity_of(plan);
+    if (!stream->pipeline->writer.sink->publish(stream->sink, &identity, manifest, err)) return error_context(err, "publishing batch %" PRId64, plan->batch_id);
+    return ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err);
+}
+
+/* --- Totals and progress --------------------------------------------------------------------------------- */
+
+static void report(struct stream *stream, const struct open_batch *open, const struct manifest *manifest, const struct batch_clock *clock)
+{
+    struct stream_totals *totals = &stream->totals;
+    totals->batches++;
+    totals->files += (int64_t)open->file_count;
+    totals->rows_in += open->rows;
+    totals->rows_out += manifest->rows;
+    totals->bytes_in += open->bytes;
+    totals->bytes_out += manifest->bytes;
+    totals->last_batch_id = open->plan.batch_id;
+    atomic_fetch_add(&stream->live.total_rows, open->rows);
+    atomic_fetch_add(&stream->live.total_files, (int64_t)open->file_count);
+    atomic_fetch_add(&stream->live.total_bytes, open->bytes);
+    struct ledger_counts counts = {0};
+    struct error ignored;
+    if (!ledger_counts(stream->ledger, &counts, &ignored)) return;
+    int64_t start = -1, end = -1;
+    for (size_t i = 0; i < open->plan.range_count; i++) {
+        if (start < 0 || open->plan.ranges[i].start < start) start = open->plan.ranges[i].start;
+        if (open->plan.ranges[i].end > end) end = open->plan.ranges[i].end;
+    }
+    int64_t end_ms = monotonic_ms();
+    struct buffer source = {0}, json = {0};
+    buffer_printf(&source, "%s[", stream->pipeline->reader.settings.is_cloud_files ? "CloudFilesSource" : "FileStreamSource");
+    uri_from_path(&source, stream->pipeline->reader.load[0], "file:");
+    buffer_byte(&source, ']');
+    struct batch_progress progress = {
+        .id = ledger_query_id(stream->ledger), .run_id = stream->run_id, .name = stream->pipeline->name, .timestamp_us = clock->trigger_us,
+        .previous_us = stream->previous_trigger_us, .batch_id = open->plan.batch_id, .rows_in = open->rows, .rows_out = manifest->rows,
+        .add_batch_ms = clock->add_ms, .commit_offsets_ms = clock->commit_ms, .get_batch_ms = 0, .latest_offset_ms = stream->latest_offset_ms,
+        .query_planning_ms = clock->resolve_ms, .trigger_ms = end_ms - clock->start_ms + stream->latest_offset_ms, .wal_commit_ms = clock->plan_ms,
+        .source_description = buffer_string(&source), .is_cloud_files = stream->pipeline->reader.settings.is_cloud_files,
+        .start_offset = start, .end_offset = end, .files_outstanding = counts.files[FILE_PENDING], .bytes_outstanding = counts.pending_bytes,
+        .sink_description = stream->pipeline->writer.sink->description(stream->sink), .files = (int64_t)open->file_count, .bytes = open->bytes,
+        .bad_records = open->records_bad, .dropped_records = open->records_dropped};
+    progress_print(&progress, &json);
+    stream->previous_trigger_us = clock->trigger_us;
+    if (!ledger_progress_add(stream->ledger, buffer_string(&json), &ignored))
+        log_event(stream->context, LOG_WARN, "progress.lost", "%s", ignored.message);
+    if (stream->on_progress) stream->on_progress(stream->on_progress_user, buffer_string(&json));
+    buffer_free(&json);
+    buffer_free(&source);
+}
+
+static void show_live(struct stream *stream, const struct open_batch *open)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; open && i < open->file_count; i++) bytes += open->files[i].size;
+    atomic_store(&stream->live.counts.rows, 0);
+    atomic_store(&stream->live.counts.bytes, 0);
+    atomic_store(&stream->live.counts.files, 0);
+    atomic_store(&stream->live.batch_files, open ? (int64_t)open->file_count : 0);
+    atomic_store(&stream->live.batch_bytes, bytes);
+    atomic_store(&stream->live.batch_id, open ? open->plan.batch_id : -1);
+}
+
+/* The sink's own log must end where the ledger says: an old output folder is never trusted blindly. */
+static bool check_sink(struct stream *stream, const struct plan *plan, bool prepared, struct error *err)
+{
+    struct batch_identity identity = identity_of(plan);
+    enum sink_state state;
+    if (!stream->pipeline->writer.sink->committed(stream->sink, &identity, &state, err)) return false;
+    if (state == SINK_AT_BATCH_BEFORE || (state == SINK_HAS_BATCH && prepared)) return true;
+    if (state == SINK_HAS_BATCH)
+        error_set(err, COND_INLET_SINK_MISMATCH, "batch %" PRId64 " already stands in the sink, but the ledger has not prepared it", plan->batch_id);
+    return error_hint(err, "Was the checkpoint restored from an older copy, or does another query write here? Use a new output folder with a new checkpoint.");
+}
+
+/* Runs plan(N) to its commit; files may leave it on the way. */
+static bool run_planned(struct stream *stream, struct open_batch *open, struct batch_clock *clock, struct error *err)
+{
+    struct manifest manifest;
+    int64_t start = monotonic_ms();
+    for (;;) {
+        struct batch_run run = {.open = open};
+        if (open->file_count == 0) return ledger_unplan(stream->ledger, open->plan.batch_id, err);
+        if (!stream_resolve(stream, open->files, open->file_count, err) || !check_sink(stream, &open->plan, false, err)) return false;
+        show_live(stream, open);
+        if (stage_batch(stream, &run, err)) {
+            if (prepare_batch(stream, &run, &manifest, err)) break;
+            stream->pipeline->writer.sink->abort(stream->sink);
+            return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
+        }
+        if (!mend_plan(stream, &run, err)) return error_context(err, "running batch %" PRId64, open->plan.batch_id);
+    }
+    clock->add_ms = monotonic_ms() - start;
+    int64_t commit = monotonic_ms();
+    if (!publish_and_commit(stream, &open->plan, &manifest, err)) return false;
+    clock->commit_ms = monotonic_ms() - commit;
+    const struct sink_ops *ops = stream->pipeline->writer.sink;
+    struct error later;
+    error_clear(&later);
+    if (ops->after_commit && !ops->after_commit(stream->sink, &later)) log_event(stream->context, LOG_WARN, "sink.after_commit", "%s", later.message);
+    report(stream, open, &manifest, clock);
+    show_live(stream, NULL);
+    return true;
+}
+
+bool stream_clean(struct stream *stream, struct error *err)
+{
+    struct clean_result_counts counts;
+    if (!clean_due(stream->ledger, &stream->pipeline->reader, stream->context, 0, &counts, err)) return false;
+    stream->totals.cleaned_files += counts.cleaned;
+    return true;
+}
+
+/* --- Recovery (design §1): a table, nothing is guessed. --------------------------------------------------- */
+
+static bool recover_prepared(struct stream *stream, struct open_batch *open, struct error *err)
+{
+    struct manifest manifest;
+    if (!manifest_parse(stream->batch_arena, open->manifest, &manifest, err)) return false;
+    if (!stream_resolve(stream, NULL, 0, err) || !check_sink(stream, &open->plan, true, err)) return false;
+    log_event(stream->context, LOG_INFO, "batch.republish", "batch=%" PRId64 " files=%zu", open->plan.batch_id, manifest.count);
+    if (!publish_and_commit(stream, &open->plan, &manifest, err)) return false;
+    stream->totals.batches++;
+    stream->totals.rows_in += open->rows;
+    stream->totals.rows_out += manifest.rows;
+    stream->totals.bytes_in += open->bytes;
+    stream->totals.bytes_out += manifest.bytes;
+    stream->totals.last_batch_id = open->plan.batch_id;
+    return true;
+}
+
+bool stream_recover(struct stream *stream, struct error *err)
+{
+    struct open_batch open;
+    arena_reset(stream->batch_arena);
+    if (!ledger_open_batch(stream->ledger, stream->batch_arena, &open, err)) return false;
+    if (open.stage == BATCH_NONE) return true;
+    if (open.stage == BATCH_PREPARED) return recover_prepared(stream, &open, err) || error_context(err, "publishing the prepared batch again");
+    log_event(stream->context, LOG_INFO, "batch.again", "batch=%" PRId64 " files=%zu", open.plan.batch_id, open.file_count);
+    struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms(), .plan_ms = -1};
+    return run_planned(stream, &open, &clock, err);
+}
+
+/* --- The next batch ---------------------------------------------------------------------------------------- */
+
+static const char *limits_text(struct arena *arena, const struct take_limits *limits)
+{
+    struct buffer text = {0};
+    if (limits->files_max) buffer_printf(&text, "maxFilesPerTrigger=%" PRId64, limits->files_max);
+    if (limits->bytes_max) buffer_printf(&text, "%smaxBytesPerTrigger=%" PRId64, text.size ? " " : "", limits->bytes_max);
+    const char *copy = arena_strndup(arena, (const char *)text.data, text.size);
+    buffer_free(&text);
+    return copy;
+}
+
+static bool plan_batch(struct stream *stream, const struct take_limits *limits, struct ledger_input *files, size_t count, struct open_batch *open, struct error *err)
+{
+    struct arena *arena = stream->batch_arena;
+    struct plan *plan = &open->plan;
+    memset(open, 0, sizeof *open);
+    if (!ledger_last_committed(stream->ledger, &plan->batch_id, err)) return false;
+    plan->batch_id++;
+    plan->batch_time_us = context_now_us(stream->context);
+    plan->watermark_late_us = plan->watermark_evict_us = WATERMARK_NONE;
+    plan->settings = settings_text(stream, arena);
+    plan->pipeline_digest = pipeline_digest(stream, arena);
+    plan->limits = limits_text(arena, limits);
+    plan->ranges = plan_ranges(arena, files, count, 0, &plan->range_count);
+    open->stage = BATCH_PLANNED;
+    open->files = files;
+    open->file_count = count;
+    recut(stream, plan, files, count);
+    return ledger_plan(stream->ledger, plan, err);
+}
+
+/* Plan order is range order: by ordinal within a range, ranges as first taken. */
+static int by_ordinal(const void *a, const void *b)
+{
+    const struct ledger_input *left = a, *right = b;
+    return left->ordinal < right->ordinal ? -1 : left->ordinal > right->ordinal;
+}
+
+bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err)
+{
+    const struct source_settings *settings = &stream->pipeline->reader.settings;
+    struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms()};
+    struct take_limits limits = {.ordinal_end = ordinal_end};
+    *ran = false;
+    if (!unlimited) {
+        limits.files_max = settings->max_files;
+        limits.bytes_max = settings->max_bytes;
+        limits.bytes_cross = settings->max_bytes_crossing;
+    }
+    arena_reset(stream->batch_arena);
+    struct ledger_input *files;
+    size_t count;
+    if (!ledger_take(stream->ledger, &stream->source, &limits, stream->batch_arena, &files, &count, err)) return false;
+    if (!count) return true;
+    qsort(files, count, sizeof *files, by_ordinal);
+    int64_t resolve = monotonic_ms();
+    if (!stream_resolve(stream, files, count, err)) return false;
+    clock.resolve_ms = monotonic_ms() - resolve;
+    int64_t plan = monotonic_ms();
+    struct open_batch open;
+    if (!plan_batch(stream, &limits, files, count, &open, err)) return false;
+    clock.plan_ms = monotonic_ms() - plan;
+    *ran = true;
+    return run_planned(stream, &open, &clock, err) && stream_clean(stream, err);
+}

@@ -1,0 +1,43 @@
+/* stream_state -- what a stream's own files share: its state, and the steps of a batch. Private to loader/stream*.c. */
+#pragma once
+#include "base/uri.h"
+#include "base/uuid.h"
+#include "loader/clean.h"
+#include "loader/resolve.h"
+#include "loader/stream.h"
+
+#include <time.h>
+
+struct stream {
+    const struct pipeline *pipeline;
+    struct inlet_context *context;
+    struct arena *arena, *resolve_arena, *batch_arena;
+    struct ledger *ledger;
+    struct ledger_source source;
+    struct discoverer *discoverer;
+    struct discovery_report report;
+    char run_id[UUID_TEXT_SIZE];
+
+    bool resolved_set;           /* `resolved`, `sink` are open for partition columns `resolved.partition_schema`. */
+    struct resolved resolved;
+    struct sink_spec sink_spec;
+    void *sink;                  /* sink_ops->state_size bytes. */
+
+    struct stream_totals totals;
+    struct stream_live live;
+    int64_t latest_offset_ms, previous_trigger_us;
+    void (*on_progress)(void *user, const char *json);
+    void *on_progress_user;
+};
+
+int64_t monotonic_ms(void);
+
+/* stream_query.c: the query and the sink for the partition columns of these files; kept while those stay the same. */
+bool stream_resolve(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err) MUST_CHECK;
+void stream_drop_query(struct stream *stream);
+
+/* stream_batch.c */
+bool stream_recover(struct stream *stream, struct error *err) MUST_CHECK; /* Finishes the open batch, if there is one. */
+/* Takes, plans and runs one batch; *ran false: nothing was pending. */
+bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err) MUST_CHECK;
+bool stream_clean(struct stream *stream, struct error *err) MUST_CHECK;
