@@ -225,7 +225,7 @@ static bool take_file(const char *path, const char *const *names, struct delta_r
     }
     arena_free(scratch);
     arena_free(arena);
-    return pull == PULL_END || error_context(err, "while reading Delta checkpoint %s", path);
+    return pull == PULL_END || error_context(err, "reading Delta checkpoint %s", path);
 }
 
 bool delta_checkpoint_read(const char *directory, const struct delta_checkpoint *checkpoint, struct delta_replay *replay,
@@ -581,5 +581,5 @@ bool delta_write_checkpoint(const char *path, const struct delta_snapshot *snaps
     done = done && directory_sync(directory, err) && write_hint(directory, &output, arena, err);
     output_fini(&output);
     arena_free(arena);
-    return done || error_context(err, "while writing the checkpoint of version %" PRId64 " of Delta table %s", snapshot->version, path);
+    return done || error_context(err, "writing the checkpoint of version %" PRId64 " of Delta table %s", snapshot->version, path);
 }

@@ -186,7 +186,7 @@ bool delta_commit(const char *path, int64_t version, struct slice actions, bool 
     const char *directory = path_join(arena, path, "_delta_log");
     bool done = (version > 0 || directories_make(directory, err)) && commit_follows(directory, version, arena, err) &&
                 file_create_if_absent(delta_commit_path(arena, directory, version), actions, existed, err);
-    if (!done) error_context(err, "while committing version %" PRId64 " of Delta table %s", version, path);
+    if (!done) error_context(err, "committing version %" PRId64 " of Delta table %s", version, path);
     arena_free(arena);
     return done;
 }

@@ -211,6 +211,14 @@ static bool replay_line(struct delta_replay *replay, struct slice line, struct e
     return replay_action(replay, tree, err);
 }
 
+static void line_failed(const struct log_lines *lines, struct error *err)
+{
+    if (err && err->condition == COND_INLET_NOT_SUPPORTED_YET)
+        error_context(err, "reading line %" PRId64 " of Delta log file %s", lines->number, lines->path);
+    else
+        error_wrap(err, COND_DELTA_LOG_DAMAGED, "line %" PRId64 " of Delta log file %s cannot be read", lines->number, lines->path);
+}
+
 static bool replay_commit(struct delta_replay *replay, const char *path, struct error *err)
 {
     struct log_lines lines;
@@ -223,7 +231,7 @@ static bool replay_commit(struct delta_replay *replay, const char *path, struct 
         if (line.size == 0) continue;
         actions++;
         if (replay_line(replay, line, err)) continue;
-        error_wrap(err, COND_DELTA_LOG_DAMAGED, "line %" PRId64 " of Delta log file %s cannot be read", lines.number, path);
+        line_failed(&lines, err);
         got = LOG_LINE_FAILED;
         break;
     }
@@ -310,7 +318,7 @@ static bool result_schema(struct delta_replay *replay, struct delta_snapshot *ou
             if (err) *err = refused;
             return false;
         }
-        return error_context(err, "while reading the schema of the Delta table");
+        return error_context(err, "reading the schema of the Delta table");
     }
     if (metadata->schema->kind != TYPE_STRUCT) return error_set(err, COND_DELTA_LOG_DAMAGED, "the schema of the Delta table is not a struct");
     for (size_t i = 0; i < metadata->partition_count; i++) {
@@ -379,7 +387,7 @@ bool delta_snapshot_load(const char *path, int64_t version, bool with_files, str
         return error_set(err, COND_PATH_NOT_FOUND, "version %" PRId64 " of Delta table %s does not exist, the newest is %" PRId64,
                          version, path, latest);
     if (load_from_any(&listing, version < 0 ? latest : version, with_files, arena, context, out, err)) return true;
-    return error_context(err, "while reading the log of Delta table %s", path);
+    return error_context(err, "reading the log of Delta table %s", path);
 }
 
 int64_t delta_txn_version(const struct delta_snapshot *snapshot, const char *app_id)

@@ -67,7 +67,7 @@ static bool failed_read(const struct parquet_file *file, struct error *err)
         error_wrap(err, COND_FAILED_READ_FILE, "could not read file %s", file->path);
         error_at(err, file->path, 0, -1);
     } else {
-        error_context(err, "while reading Parquet file %s", file->path);
+        error_context(err, "reading Parquet file %s", file->path);
     }
     return false;
 }
@@ -89,7 +89,7 @@ struct parquet_file *parquet_open_columns(const char *path, const char *const *n
     file->fd = fd;
     file->path = arena_strdup(arena, path);
     if (!parquet_footer_read(fd, path, arena, &file->footer, err)) {
-        error_context(err, "while opening Parquet file %s", path);
+        error_context(err, "opening Parquet file %s", path);
         goto fail;
     }
     copy_key_values(file, arena);
@@ -145,6 +145,10 @@ bool parquet_count_rows(const char *path, int64_t *rows, struct error *err)
 static bool begin_group(struct parquet_file *file, struct error *err)
 {
     struct parquet_row_group group;
+    if (file->footer.metadata.row_groups[file->group].row_count == 0) { /* Some writers leave their offsets empty. */
+        file->group++;
+        return true;
+    }
     arena_reset(file->group_arena);
     if (!parquet_footer_group(&file->footer, file->group, file->group_arena, &group, err)) return false;
     if (group.column_count != file->schema.file_leaf_count)

@@ -235,7 +235,7 @@ static bool entries_read(const char *path, struct entry_list *list, struct arena
     while ((got = log_lines_next(&lines, &line, err)) == LOG_LINE_READ) {
         arena_reset(scratch);
         if (line.size == 0 || entry_parse(line, scratch, list, err)) continue;
-        error_context(err, "while reading line %" PRId64 " of sink log %s", lines.number, path);
+        error_context(err, "reading line %" PRId64 " of sink log %s", lines.number, path);
         got = LOG_LINE_FAILED;
         break;
     }
@@ -447,7 +447,7 @@ bool sink_log_append(const char *output, int64_t batch, const struct sink_log_en
     struct log_listing listing;
     bool done = listing_read(output, arena, &listing, err) &&
                 log_append(&listing, batch, slice_of(tail.data, tail.size), query_id, digest, arena, existed, err);
-    if (!done) error_context(err, "while writing batch %" PRId64 " to the sink log of %s", batch, output);
+    if (!done) error_context(err, "writing batch %" PRId64 " to the sink log of %s", batch, output);
     buffer_free(&tail);
     arena_free(arena);
     return done;
