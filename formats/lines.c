@@ -153,8 +153,9 @@ static bool make_room(struct lines *lines, struct error *err)
     lines->at = lines->ready = 0;
     lines->fill = tail;
     size_t wanted = lines->block_size;
-    while (wanted < tail + lines->block_size / 2) wanted *= 2;
-    if (wanted > lines->record_max + lines->block_size) wanted = lines->record_max + lines->block_size;
+    while (wanted <= tail + lines->block_size / 2) wanted *= 2;
+    size_t limit = lines->record_max + lines->block_size + LINES_SEPARATOR_MAX;
+    if (wanted > limit) wanted = limit;
     if (wanted < lines->capacity && tail <= lines->block_size / 2) { /* A long record has passed: give its memory back. */
         uint8_t *smaller = block_alloc(lines->budget, lines->block_size, err);
         if (!smaller) return false;
