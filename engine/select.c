@@ -309,7 +309,7 @@ static size_t skip_qualifier(const struct resolver *resolver, const struct item 
     if (item->path_size == 0) return 0;
     bool is_view = resolver->case_sensitive ? strcmp(item->path[0], resolver->select->view) == 0 : strcasecmp(item->path[0], resolver->select->view) == 0;
     if (!is_view) return 0;
-    if (item->path_size == 1) return item->star && find_column(resolver, item->path[0]) == -1;
+    if (item->path_size == 1) return item->star; /* The view's columns before a struct of its name. */
     return find_column(resolver, item->path[1]) != -1;
 }
 
