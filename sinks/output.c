@@ -67,6 +67,7 @@ struct sink_task {
     uint32_t open_count;
     size_t open_bytes, done_bytes, piece_bytes;
     struct chunk view;                  /* The data columns of the chunk at hand, borrowed. */
+    struct chunk adapted;               /* Where the spec adapts. */
     uint32_t *every_row;                /* 0, 1, 2, ... where a chunk without selection must be cut. */
     uint32_t every_row_count;
 };
@@ -93,6 +94,7 @@ struct sink_task *output_task_new(struct output *output)
     task->view = (struct chunk){.schema = layout->data_schema, .columns = columns};
     task->piece_bytes = output->spec.file_bytes_max < PIECE_BYTES ? (size_t)output->spec.file_bytes_max : PIECE_BYTES;
     if (layout->count) task->split = partition_split_new(layout);
+    if (output->spec.adapt) chunk_init(&task->adapted, layout->schema);
     return task;
 }
 
@@ -108,6 +110,7 @@ void output_task_free(struct sink_task *task)
     }
     free(task->parts);
     partition_split_free(task->split);
+    if (task->output->spec.adapt) chunk_fini(&task->adapted);
     free(task->view.columns);
     free(task->every_row);
     free(task);
@@ -212,11 +215,10 @@ static const uint32_t *every_row(struct sink_task *task, uint32_t count)
     return task->every_row;
 }
 
-bool output_task_add(struct sink_task *task, const struct chunk *chunk, struct error *err)
+static bool add_chunk(struct sink_task *task, const struct chunk *chunk, struct error *err)
 {
     const struct output_spec *spec = &task->output->spec;
     uint32_t count = chunk_selected(chunk);
-    if (!count) return true;
     view_chunk(task, chunk);
     if (!task->split) {
         const uint32_t *rows = chunk->selection;
@@ -232,6 +234,22 @@ bool output_task_add(struct sink_task *task, const struct chunk *chunk, struct e
         if (!add_rows(task, groups[i].partition, groups[i].rows, groups[i].count, err)) return false;
     }
     return true;
+}
+
+bool output_task_add(struct sink_task *task, const struct chunk *chunk, struct error *err)
+{
+    const struct output_spec *spec = &task->output->spec;
+    if (!chunk_selected(chunk)) return true;
+    if (!spec->adapt) return add_chunk(task, chunk, err);
+    struct chunk *adapted = &task->adapted;
+    bool ok = spec->adapt(spec->user, chunk, adapted, err);
+    adapted->row_count = chunk->row_count;
+    adapted->selection = chunk->selection; /* Borrowed for the call. */
+    adapted->selection_count = chunk->selection_count;
+    ok = ok && add_chunk(task, adapted, err);
+    adapted->selection = NULL;
+    chunk_reset(adapted);
+    return ok;
 }
 
 bool output_task_finish(struct sink_task *task, struct error *err)

@@ -21,6 +21,8 @@ struct output_spec {
     int64_t file_rows_max;               /* No file has more rows; 0: no limit. */
     uint32_t file_pieces_max;            /* No file has more pieces (Parquet counts row groups in 16 bits); 0: no limit. */
     bool keep_empty;                     /* A batch without rows gives a file if head and tail are not empty (schema, header). */
+    /* NULL, or makes of each chunk the one that is written: *out has layout->schema; it may share or borrow what `chunk` has. */
+    bool (*adapt)(void *user, const struct chunk *chunk, struct chunk *out, struct error *err);
     /* NULL, or fills manifest_file.detail when a file is complete. */
     void (*describe)(void *user, const struct encoder_file *file, const struct partition_key *key, struct buffer *out);
     void *user;
