@@ -317,6 +317,53 @@ bool column_writer_add(struct column_writer *writer, const struct column *column
     return true;
 }
 
+/* ---- columns of runs ---- */
+
+/* One run of the column: `index` is its key, -1 for null. */
+static void add_run(struct column_writer *writer, int32_t index, size_t key_size, uint32_t rows)
+{
+    const struct parquet_leaf *leaf = writer->leaf;
+    bool null = index < 0;
+    if (leaf->definition > 0) hybrid_run(&writer->definitions, (uint16_t)(leaf->definition - null), rows);
+    writer->page_slots += rows;
+    writer->slot_count += rows;
+    if (null) {
+        writer->null_count += rows;
+        return;
+    }
+    uint16_t *to = (uint16_t *)(void *)buffer_reserve(&writer->indices, (size_t)rows * 2);
+    for (uint32_t i = 0; i < rows; i++) to[i] = (uint16_t)index;
+    writer->indices.size += (size_t)rows * 2;
+    writer->indexed_size += key_size * rows;
+    writer->values_seen += rows;
+}
+
+bool column_writer_takes_runs(const struct column_writer *writer, const struct column *column)
+{
+    const struct column *values = &column->children[0];
+    bool nulls_fit = writer->leaf->definition == 1 || values->null_count == 0;
+    return writer->use_dictionary && writer->leaf->repetition == 0 && writer->leaf->definition <= 1 && nulls_fit &&
+           column->run_count <= column->length / 4 && column->run_count <= BATCH_VALUES;
+}
+
+bool column_writer_add_runs(struct column_writer *writer, const struct column *column, bool *taken, struct error *err)
+{
+    const struct column *values = &column->children[0];
+    const int32_t *ends = column->values;
+    uint32_t runs = column->run_count, count = runs - values->null_count, key = 0;
+    uint16_t keys[BATCH_VALUES];
+    struct dense dense = dense_gather(writer->leaf, values, 0, runs, count, &writer->scratch->gather);
+    *taken = count == 0 || dictionary_add(&writer->dictionary, &dense, 0, count, keys) == count;
+    if (!*taken) return true;
+    for (uint32_t run = 0; run < runs; run++) {
+        uint32_t rows = (uint32_t)(ends[run] - (run ? ends[run - 1] : 0));
+        bool valid = column_is_valid(values, run);
+        add_run(writer, valid ? keys[key] : -1, valid ? plain_size(writer->leaf, &dense, key, 1) : 0, rows);
+        key += valid;
+    }
+    return !page_is_full(writer) || flush_page(writer, err);
+}
+
 /* ---- the end ---- */
 
 static bool put_dictionary_page(struct column_writer *writer, struct error *err)

@@ -47,6 +47,10 @@ void column_writer_free(struct column_writer *writer);
 /* As levels_leaf_fn gives them. */
 bool column_writer_add(struct column_writer *writer, const struct column *column, uint32_t row_start, uint32_t row_count,
                        const struct leaf_levels *levels, struct error *err) MUST_CHECK;
+/* A top-level column of few runs goes in as it is: a key and a run of indices each. *taken false: the dictionary is full
+ * and nothing was added; the caller flattens. */
+bool column_writer_takes_runs(const struct column_writer *writer, const struct column *column);
+bool column_writer_add_runs(struct column_writer *writer, const struct column *column, bool *taken, struct error *err) MUST_CHECK;
 /* Closes the last page; dictionary_page and pages are complete. */
 bool column_writer_finish(struct column_writer *writer, struct error *err) MUST_CHECK;
 size_t column_writer_memory(const struct column_writer *writer); /* Before compression, with what is open. */

@@ -186,22 +186,40 @@ static void parquet_piece_free(struct piece *piece)
     free(piece);
 }
 
+/* *taken: the column went in without being flattened. */
+static bool add_as_runs(struct piece *piece, const struct parquet_node *node, const struct column *column, bool *taken, struct error *err)
+{
+    *taken = false;
+    if (column->encoding != COLUMN_RUNS || type_is_nested(node->type)) return true;
+    struct column_writer *writer = &piece->writers[node->leaf];
+    return !column_writer_takes_runs(writer, column) || column_writer_add_runs(writer, column, taken, err);
+}
+
+static bool add_column(struct piece *piece, const struct parquet_node *node, const struct column *column, const struct chunk *chunk, struct error *err)
+{
+    uint32_t rows = chunk_selected(chunk);
+    bool taken;
+    if (!chunk->selection) {
+        if (column->encoding == COLUMN_PLAIN) return levels_walk(&piece->walk, node, column, rows, err);
+        if (!add_as_runs(piece, node, column, &taken, err)) return false;
+        if (taken) return true;
+    }
+    struct column plain;
+    if (!column_take(&plain, column, chunk->selection, rows, piece->budget, err)) return false;
+    bool ok = levels_walk(&piece->walk, node, &plain, rows, err);
+    column_fini(&plain);
+    return ok;
+}
+
 static bool parquet_piece_add(struct piece *piece, const struct chunk *chunk, struct error *err)
 {
     const struct parquet_node *root = &piece->encoder->layout->root;
     invariant(!piece->finished);
-    uint32_t rows = chunk_selected(chunk);
-    if (rows == 0) return true;
+    if (chunk_selected(chunk) == 0) return true;
     for (uint32_t i = 0; i < root->child_count; i++) {
-        const struct column *column = &chunk->columns[i];
-        struct column plain;
-        bool borrowed = !chunk->selection && column->encoding == COLUMN_PLAIN;
-        if (!borrowed && !column_take(&plain, column, chunk->selection, rows, piece->budget, err)) return false;
-        bool ok = levels_walk(&piece->walk, &root->children[i], borrowed ? column : &plain, rows, err);
-        if (!borrowed) column_fini(&plain);
-        if (!ok) return false;
+        if (!add_column(piece, &root->children[i], &chunk->columns[i], chunk, err)) return false;
     }
-    piece->row_count += rows;
+    piece->row_count += chunk_selected(chunk);
     return true;
 }
 
