@@ -19,6 +19,8 @@ static size_t sequence_at(const uint8_t *p, size_t left, size_t *bad)
     size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
     uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (left >= 2 && lead == 0xED && p[1] > high && p[1] <= 0xBF) /* Java takes a surrogate for one ill-formed part. */
+        *bad = left >= 3 && (p[2] & 0xC0) == 0x80 ? 3 : 2;
     if (left < 2 || p[1] < low || p[1] > high)
         return 0;
     for (size_t i = 2; i < size; i++) {

@@ -49,9 +49,9 @@ static bool find_charset(struct encoder *encoder, const struct options *options,
     encoder->charset = charset_find(name);
     if (encoder->charset != CHARSET_UNKNOWN)
         return true;
-    return error_set(err, COND_INLET_BAD_OPTION_VALUE,
-                     "option 'encoding' cannot be '%s': expected one of UTF-8, ISO-8859-1, US-ASCII, UTF-16, UTF-16LE, UTF-16BE, "
-                     "UTF-32, UTF-32LE, UTF-32BE",
+    return error_set(err, COND_INVALID_PARAMETER_CHARSET,
+                     "the value of parameter 'encoding' is invalid: expects one of the charsets 'iso-8859-1', 'us-ascii', 'utf-16', "
+                     "'utf-16be', 'utf-16le', 'utf-32', 'utf-32be', 'utf-32le', 'utf-8', but got %s",
                      name);
 }
 
