@@ -226,7 +226,7 @@ static bool parquet_piece_add(struct piece *piece, const struct chunk *chunk, st
 static size_t parquet_piece_memory(const struct piece *piece)
 {
     if (piece->finished) return piece->bytes.size;
-    size_t size = 0;
+    size_t size = piece->encoder->layout->leaf_count * sizeof(struct column_writer);
     for (uint32_t i = 0; i < piece->encoder->layout->leaf_count; i++) size += column_writer_memory(&piece->writers[i]);
     return size;
 }
