@@ -16,7 +16,9 @@ struct replay_file {
 };
 
 struct delta_replay {
-    struct arena *arena, *scratch;
+    struct arena *arena;         /* The snapshot's. */
+    struct arena *scratch;       /* Of one line. */
+    struct arena *name;          /* Of one commit's path. */
     bool keep_files;
     struct delta_metadata metadata;
     struct delta_protocol protocol;
@@ -45,12 +47,14 @@ static void *array_grown(void *array, size_t count, size_t *capacity, size_t siz
 
 static void replay_init(struct delta_replay *replay, struct arena *arena, bool keep_files)
 {
-    *replay = (struct delta_replay){.arena = arena, .scratch = arena_new("delta line"), .keep_files = keep_files};
+    *replay = (struct delta_replay){.arena = arena, .scratch = arena_new("delta line"), .name = arena_new("delta commit"),
+                                    .keep_files = keep_files};
 }
 
 static void replay_fini(struct delta_replay *replay)
 {
     arena_free(replay->scratch);
+    arena_free(replay->name);
     free(replay->files);
     free(replay->slots);
     free(replay->txns);
@@ -249,8 +253,8 @@ static bool replay_commits(struct delta_replay *replay, const struct delta_listi
         if (listing->versions[i] < first) continue;
         if (listing->versions[i] != expected) break;
         if (context && cancel_now(&context->cancel)) return error_set(err, COND_INLET_CANCELLED, "stopped while reading the Delta log");
-        arena_reset(replay->scratch);
-        if (!replay_commit(replay, delta_commit_path(replay->scratch, listing->directory, expected), err)) return false;
+        arena_reset(replay->name);
+        if (!replay_commit(replay, delta_commit_path(replay->name, listing->directory, expected), err)) return false;
         expected++;
     }
     if (expected == last + 1) return true;

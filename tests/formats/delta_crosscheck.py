@@ -79,7 +79,8 @@ def written_by_deltalake(folder):
     whole = open(last).read()
     for text in (whole[:-20], "", "not json\n"):
         with open(last, "w") as file: file.write(text)
-        assert "DELTA_TRUNCATED_TRANSACTION_LOG" in run("snapshot", path, fails=True)
+        answer = run("snapshot", path, fails=True)
+        assert "DELTA_TRUNCATED_TRANSACTION_LOG" in answer, answer
 
 
 def field(name, kind, nullable=True):
