@@ -67,6 +67,13 @@ struct input {
     struct slice pending;      /* What of them is not decoded yet. */
     bool stored_end, ended;
     const char *damage;        /* Told by the next read: the bytes before it come first. */
+    /* Conversion to UTF-8. */
+    bool convert;
+    enum charset charset;      /* Without a mark: that was looked at. */
+    bool started;
+    struct buffer raw;         /* Not converted yet: less than a character, or just read. */
+    struct buffer text;        /* Converted, handed out from text_at. */
+    size_t text_at;
 };
 
 static void *allocate(size_t size)
@@ -156,11 +163,102 @@ static bool read_decoded(struct input *input, void *buffer, size_t size, size_t 
     return *got || !input->damage || tell_damage(input, err);
 }
 
-bool input_read(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
+static bool read_raw(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
 {
     *got = 0;
     if (cancel_now(input->cancel)) return error_set(err, COND_INLET_CANCELLED, "reading \"%s\" was stopped", input->name ? input->name : "");
     return input->decoder ? read_decoded(input, buffer, size, got, err) : read_plain(input, buffer, size, past_end, got, err);
+}
+
+/* ---- conversion to UTF-8 ----------------------------------------------------------------------- */
+
+void input_convert(struct input *input, enum charset charset)
+{
+    input->convert = true;
+    input->charset = charset;
+}
+
+/* Bytes of a character that may be cut off at the end of UTF-8 text. */
+static size_t utf8_tail(const uint8_t *text, size_t size)
+{
+    for (size_t back = 1; back <= 3 && back <= size; back++) {
+        uint8_t byte = text[size - back];
+        if ((byte & 0xC0) == 0x80) continue;
+        size_t length = byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+        return length > back ? back : 0;
+    }
+    return 0;
+}
+
+/* How much of `text` is whole characters. */
+static size_t whole_characters(enum charset charset, const uint8_t *text, size_t size)
+{
+    switch (charset) {
+    case CHARSET_UTF8: return size - utf8_tail(text, size);
+    case CHARSET_UTF16LE: case CHARSET_UTF16BE:
+        size &= ~(size_t)1;
+        bool split = size >= 2 && (text[size - (charset == CHARSET_UTF16LE ? 1 : 2)] & 0xFC) == 0xD8;
+        return split ? size - 2 : size;
+    case CHARSET_UTF32LE: case CHARSET_UTF32BE: return size & ~(size_t)3;
+    default: return size;
+    }
+}
+
+/* Drops the mark at the start and settles the byte order: big endian without one, as Java does. */
+static void take_byte_order_mark(struct input *input)
+{
+    static const struct mark { enum charset of, means; const char *bytes; size_t size; } marks[] = {
+        {CHARSET_UTF8, CHARSET_UTF8, "\xEF\xBB\xBF", 3},
+        {CHARSET_UTF32, CHARSET_UTF32LE, "\xFF\xFE\0\0", 4}, {CHARSET_UTF32LE, CHARSET_UTF32LE, "\xFF\xFE\0\0", 4},
+        {CHARSET_UTF32, CHARSET_UTF32BE, "\0\0\xFE\xFF", 4}, {CHARSET_UTF32BE, CHARSET_UTF32BE, "\0\0\xFE\xFF", 4},
+        {CHARSET_UTF16, CHARSET_UTF16LE, "\xFF\xFE", 2}, {CHARSET_UTF16LE, CHARSET_UTF16LE, "\xFF\xFE", 2},
+        {CHARSET_UTF16, CHARSET_UTF16BE, "\xFE\xFF", 2}, {CHARSET_UTF16BE, CHARSET_UTF16BE, "\xFE\xFF", 2},
+    };
+    input->started = true;
+    for (size_t i = 0; i < COUNTOF(marks); i++) {
+        if (marks[i].of != input->charset || input->raw.size < marks[i].size) continue;
+        if (memcmp(input->raw.data, marks[i].bytes, marks[i].size) != 0) continue;
+        input->charset = marks[i].means;
+        input->raw.size -= marks[i].size;
+        memmove(input->raw.data, input->raw.data + marks[i].size, input->raw.size);
+        return;
+    }
+    if (input->charset == CHARSET_UTF16) input->charset = CHARSET_UTF16BE;
+    if (input->charset == CHARSET_UTF32) input->charset = CHARSET_UTF32BE;
+}
+
+static void convert_text(struct input *input, size_t size)
+{
+    buffer_clear(&input->text);
+    input->text_at = 0;
+    if (input->charset == CHARSET_UTF8 && utf8_valid(input->raw.data, size)) buffer_append(&input->text, input->raw.data, size);
+    else charset_to_utf8(input->charset, &input->text, input->raw.data, size);
+    input->raw.size -= size;
+    memmove(input->raw.data, input->raw.data + size, input->raw.size);
+}
+
+static bool read_converted(struct input *input, void *buffer, size_t size, size_t *got, struct error *err)
+{
+    while (input->text_at == input->text.size) {
+        size_t read;
+        if (!read_raw(input, buffer_reserve(&input->raw, STORED_SIZE), STORED_SIZE, false, &read, err)) return false;
+        input->raw.size += read;
+        if (!input->started && input->raw.size < 4 && read) continue;
+        if (!input->started) take_byte_order_mark(input);
+        if (input->raw.size == 0 && read == 0) return true;
+        convert_text(input, read ? whole_characters(input->charset, input->raw.data, input->raw.size) : input->raw.size);
+    }
+    size_t left = input->text.size - input->text_at;
+    *got = left < size ? left : size;
+    memcpy(buffer, input->text.data + input->text_at, *got);
+    input->text_at += *got;
+    return true;
+}
+
+bool input_read(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
+{
+    *got = 0;
+    return input->convert ? read_converted(input, buffer, size, got, err) : read_raw(input, buffer, size, past_end, got, err);
 }
 
 int64_t input_bytes_stored(const struct input *input) { return input->taken; }
@@ -183,6 +281,8 @@ void input_close(struct input *input)
     if (input->file) input->store->close(input->file);
     free(input->state);
     free(input->stored);
+    buffer_free(&input->raw);
+    buffer_free(&input->text);
     free(input->name);
     free(input);
 }

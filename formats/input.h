@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/context.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "stores/store.h"
 
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_BZIP2, CODEC_DEFLATE, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD };
@@ -26,6 +27,9 @@ struct input *input_memory(struct slice bytes, int64_t byte_start);
 /* Reads up to `size` bytes into `buffer`; *got 0 means the end. May go past `end` of the range when asked
  * with past_end (to finish the record that began inside it). */
 bool input_read(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err) MUST_CHECK;
+/* From now on reads deliver valid UTF-8: text of `charset` is converted, ill-formed parts become U+FFFD, and a byte order mark at
+ * the start is dropped. For whole files, before the first read. A read may end inside a character. */
+void input_convert(struct input *input, enum charset charset);
 int64_t input_bytes_stored(const struct input *input); /* Bytes taken from the store so far. */
 /* After the last byte: size and mtime still as opened, else INLET_FILE_CHANGED. */
 bool input_check_unchanged(struct input *input, struct error *err) MUST_CHECK;

@@ -1,0 +1,393 @@
+/* csv_read -- the CSV reader: files and ranges into lines, headers, encodings (format-semantics 6.2). */
+#include "formats/csv_read.h"
+#include "base/panic.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the reader -------------------------------------------------------------------------------- */
+
+static bool check_types(const struct read_spec *spec, struct error *err)
+{
+    const struct type *schemas[] = {spec->file_schema, spec->schema};
+    for (size_t s = 0; s < COUNTOF(schemas); s++)
+        for (size_t i = 0; i < schemas[s]->field_count; i++) {
+            const struct field *field = &schemas[s]->fields[i];
+            struct csv_target target;
+            if (csv_target_of(field->type, &target)) continue;
+            struct buffer type = {0};
+            type_print_ddl(field->type, &type);
+            error_set(err, COND_UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE, "the CSV datasource doesn't support the column `%s` of the type \"%s\"",
+                      field->name, buffer_string(&type));
+            buffer_free(&type);
+            return false;
+        }
+    if (spec->corrupt_column < 0 || spec->schema->fields[spec->corrupt_column].type->kind == TYPE_STRING) return true;
+    return error_set(err, COND_INVALID_CORRUPT_RECORD_TYPE, "the column `%s` for corrupt records must have the nullable STRING type",
+                     spec->schema->fields[spec->corrupt_column].name);
+}
+
+/* Columns go by position: that of the name in the user's schema. */
+static bool map_columns(struct reader *reader, struct arena *arena, struct error *err)
+{
+    const struct read_spec *spec = &reader->spec;
+    reader->field_count = spec->file_schema->field_count;
+    reader->targets = ARENA_ARRAY(arena, struct csv_target, reader->field_count + 1);
+    uint8_t *wanted = ARENA_ARRAY(arena, uint8_t, reader->field_count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < spec->schema->field_count; i++) {
+        const struct field *field = &spec->schema->fields[i];
+        if ((int)i == spec->corrupt_column) continue;
+        int position = schema_find(spec->file_schema, field->name, field->name_size, true);
+        if (position < 0) position = schema_find(spec->file_schema, field->name, field->name_size, spec->session->case_sensitive);
+        if (position < 0) return error_set(err, COND_INLET_INTERNAL, "column `%s` is not in the file's schema", field->name);
+        (void)csv_target_of(field->type, &reader->targets[position]);
+        reader->targets[position].column = (uint32_t)i;
+        wanted[position] = 1;
+        count++;
+        if ((size_t)position >= reader->used_count) reader->used_count = (size_t)position + 1;
+    }
+    reader->pruned = reader->settings.column_pruning && count < reader->field_count;
+    reader->rows_only = reader->settings.column_pruning && count == 0;
+    if (reader->pruned) reader->wanted = wanted;
+    return true;
+}
+
+static bool looks_like_number(struct slice word) { return word.size == 0 || (word.data[0] >= '0' && word.data[0] <= '9'); }
+
+static bool is_ascii(uint32_t character) { return character < 0x80; }
+
+/* The fast path works on bytes: quote and escape must be ASCII, and a separator must not begin inside itself. */
+static void prepare_fast_path(struct reader *reader)
+{
+    const struct csv_settings *s = &reader->settings;
+    uint8_t first = s->separator_bytes[0];
+    reader->plain_words = !looks_like_number(s->nan_value) && !looks_like_number(s->positive_inf) && !looks_like_number(s->negative_inf);
+    uint8_t others[3] = {first, first, first};
+    const uint32_t characters[3] = {s->quote, s->escape, s->escape_escape};
+    bool plain = s->unescaped <= UNESCAPED_RAISE_ERROR;
+    for (size_t i = 0; i < COUNTOF(characters); i++) {
+        if (characters[i] == CSV_OFF || characters[i] == CSV_NONE) continue;
+        plain &= is_ascii(characters[i]) && characters[i] != first;
+        others[i] = (uint8_t)characters[i];
+    }
+    for (size_t i = 1; i < s->separator_size; i++) plain &= s->separator_bytes[i] != first && s->separator_bytes[i] != others[0];
+    if (s->separator_count > 1 && (s->ignore_leading || s->ignore_trailing)) plain = false;
+    reader->marks = (struct csv_marks){{first, others[0], others[1], others[2]}};
+    reader->fast = plain;
+    reader->stops_early = reader->pruned && s->unescaped != UNESCAPED_RAISE_ERROR;
+}
+
+static struct reader *csv_open(const struct read_spec *spec, struct arena *arena, struct error *err)
+{
+    struct reader *reader = ARENA_NEW(arena, struct reader);
+    reader->spec = *spec;
+    if (!csv_settings_compile(spec, arena, &reader->settings, err)) return NULL;
+    if (!check_types(spec, err) || !map_columns(reader, arena, err)) return NULL;
+    prepare_fast_path(reader);
+    return reader;
+}
+
+static bool csv_splittable(const struct reader *reader, const char *path)
+{
+    const struct csv_settings *s = &reader->settings;
+    return !s->multi_line && s->skip_rows == 0 && charset_is_ascii_like(s->charset) && codec_of_path(path) == CODEC_NONE &&
+           lines_splittable(&s->lines);
+}
+
+/* ---- scans ------------------------------------------------------------------------------------- */
+
+static struct scan *csv_scan_new(const struct reader *reader, struct inlet_context *context, struct error *err)
+{
+    (void)err;
+    struct scan *scan = calloc(1, sizeof *scan);
+    size_t *room = calloc(reader->spec.schema->field_count + 1, sizeof *room);
+    if (!scan || !room) panic_out_of_memory(sizeof *scan);
+    scan->reader = reader;
+    scan->context = context;
+    scan->rows = (struct csv_rows){.settings = &reader->settings, .budget = context->budget, .room = room, .plain_words = reader->plain_words};
+    scan->find_marks = csv_marks_scanner(isa_choose());
+    csv_tokenizer_init(&scan->tokenizer, &reader->settings, reader->wanted, reader->field_count);
+    if (!reader->settings.multi_line) scan->lines = lines_new(&reader->settings.lines, context->budget);
+    return scan;
+}
+
+static void csv_scan_free(struct scan *scan)
+{
+    if (!scan) return;
+    input_close(scan->input);
+    lines_free(scan->lines);
+    csv_stream_fini(&scan->stream);
+    csv_tokenizer_fini(&scan->tokenizer);
+    buffer_free(&scan->converted);
+    free(scan->units);
+    free(scan->rows.room);
+    free(scan->stored);
+    free(scan);
+}
+
+static void csv_scan_begin(struct scan *scan, const struct file_range *ranges, size_t count, struct range_outcome *outcomes)
+{
+    input_close(scan->input);
+    scan->input = NULL;
+    scan->ranges = ranges;
+    scan->range_count = count;
+    scan->range_index = 0;
+    scan->outcomes = outcomes;
+    memset(outcomes, 0, count * sizeof *outcomes);
+}
+
+/* ---- ranges ------------------------------------------------------------------------------------ */
+
+static bool check_as_planned(const struct file_range *range, const struct object_stat *stat, struct error *err)
+{
+    bool size_differs = range->size >= 0 && range->size != stat->size;
+    bool time_differs = range->mtime_us >= 0 && range->mtime_us != stat->mtime_us;
+    if (!size_differs && !time_differs) return true;
+    return error_set(err, COND_INLET_FILE_CHANGED, "file %s is not as it was planned: its %s changed", range->path, size_differs ? "size" : "modification time");
+}
+
+static bool open_range(struct scan *scan, struct error *err)
+{
+    const struct file_range *range = &scan->ranges[scan->range_index];
+    const struct csv_settings *settings = &scan->reader->settings;
+    const struct store_ops *store = store_find(range->path, err);
+    struct object_stat stat;
+    if (!store) return false;
+    int64_t open_at = scan->lines ? lines_open_at(&settings->lines, range->start) : range->start;
+    scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
+    if (!scan->input || !check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
+    if (!scan->lines || !charset_is_ascii_like(settings->charset)) input_convert(scan->input, settings->charset);
+    if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
+    else csv_stream_begin(scan);
+    scan->first_line = range->start == 0;
+    scan->header_due = settings->header && range->start == 0;
+    scan->skip_due = range->start == 0 ? settings->skip_rows : 0;
+    scan->block_serial = 0;
+    scan->segment_due = true;
+    return true;
+}
+
+static bool end_range(struct scan *scan, struct error *err)
+{
+    const char *path = scan->ranges[scan->range_index].path;
+    scan_outcome(scan)->bytes = input_bytes_stored(scan->input);
+    bool unchanged = scan_outcome(scan)->ignored_corrupt || input_check_unchanged(scan->input, err);
+    input_close(scan->input);
+    scan->input = NULL;
+    scan->range_index++;
+    return unchanged || error_at(err, path, 0, -1);
+}
+
+/* Reading failed. True: that is to be ignored, and the range ends here. */
+static bool ignore_damage(struct scan *scan, struct error *err)
+{
+    const struct file_range *range = &scan->ranges[scan->range_index];
+    bool damage = err->condition == COND_INLET_DAMAGED_FILE;
+    if ((damage || err->condition == COND_INLET_IO) && scan->reader->spec.ignore_corrupt_files) {
+        struct range_outcome *outcome = scan_outcome(scan);
+        outcome->ignored_corrupt = true;
+        snprintf(outcome->damage, sizeof outcome->damage, "%.255s", err->message);
+        error_clear(err);
+        return true;
+    }
+    if (damage) {
+        int64_t byte = err->byte;
+        error_wrap(err, COND_FAILED_READ_FILE, "encountered error while reading file %s", range->path);
+        return error_at(err, range->path, scan_outcome(scan)->records_framed + 1, byte);
+    }
+    if (!err->file[0]) error_at(err, range->path, 0, -1);
+    return false;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------- */
+
+static void check_block(struct scan *scan)
+{
+    uint64_t serial;
+    struct slice block = lines_block(scan->lines, &serial);
+    if (serial == scan->block_serial) return;
+    scan->block_serial = serial;
+    scan->block_valid = utf8_valid(block.data, block.size);
+}
+
+/* The record's text as valid UTF-8. */
+static struct slice text_of_line(struct scan *scan, const uint8_t *data, size_t size)
+{
+    enum charset charset = scan->reader->settings.charset;
+    bool ready;
+    if (charset == CHARSET_ISO_8859_1 || charset == CHARSET_US_ASCII) {
+        ready = utf8_is_ascii(data, size);
+    } else { /* Wide encodings arrive converted. */
+        check_block(scan);
+        ready = scan->block_valid || utf8_valid(data, size);
+        charset = CHARSET_UTF8;
+    }
+    if (LIKELY(ready)) return slice_of(data, size);
+    buffer_clear(&scan->converted);
+    charset_to_utf8(charset, &scan->converted, data, size);
+    buffer_reserve(&scan->converted, 128);
+    return slice_of(scan->converted.data, scan->converted.size);
+}
+
+/* Java's String.trim() leaves nothing. */
+static bool is_blank_line(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (data[i] > ' ') return false;
+    return true;
+}
+
+static bool begins_with_comment(const struct csv_settings *settings, struct slice text)
+{
+    uint8_t mark[4];
+    if (settings->comment == CSV_OFF) return false;
+    size_t size = utf8_encode(settings->comment, mark);
+    return text.size >= size && memcmp(text.data, mark, size) == 0;
+}
+
+/* In front of the header blanks before the comment character do not count. */
+static bool is_comment_before_header(const struct csv_settings *settings, struct slice text)
+{
+    while (text.size && *text.data <= ' ') {
+        text.data++;
+        text.size--;
+    }
+    return begins_with_comment(settings, text);
+}
+
+static bool take_header(struct scan *scan, struct error *err)
+{
+    scan->header_due = false;
+    if (scan->reader->settings.enforce_schema) return true;
+    enum csv_parse result = csv_tokenize_line(scan);
+    if (result == CSV_EMPTY) return true;
+    if (result != CSV_ROW) return csv_take_refused(scan, NULL, result, err);
+    return csv_check_header(scan, err);
+}
+
+static bool take_line(struct scan *scan, struct chunk *chunk, struct line *line, struct error *err)
+{
+    const struct csv_settings *settings = &scan->reader->settings;
+    struct csv_record *record = &scan->record;
+    bool first = scan->first_line;
+    scan->first_line = false;
+    record->byte = line->byte;
+    record->number = scan_outcome(scan)->records_framed;
+    if (scan->skip_due > 0) {
+        scan->skip_due--;
+        return true;
+    }
+    if (UNLIKELY(line->oversize)) {
+        record->text = (struct slice){NULL, 0};
+        return csv_take_refused(scan, chunk, CSV_MORE, err);
+    }
+    if (first && line->size >= 3 && memcmp(line->data, "\xEF\xBB\xBF", 3) == 0) {
+        line->data += 3;
+        line->size -= 3;
+    }
+    if (UNLIKELY(line->size == 0 || (line->data[0] <= ' ' && is_blank_line(line->data, line->size)))) return true;
+    record->text = text_of_line(scan, line->data, line->size);
+    if (UNLIKELY(scan->header_due)) return is_comment_before_header(settings, record->text) || take_header(scan, err);
+    if (begins_with_comment(settings, record->text)) return true;
+    return csv_take_line(scan, chunk, err);
+}
+
+/* ---- chunks ------------------------------------------------------------------------------------ */
+
+static bool advance_line(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    struct line line;
+    switch (lines_next(scan->lines, &line, err)) {
+    case LINES_RECORD: return take_line(scan, chunk, &line, err);
+    case LINES_END: return end_range(scan, err);
+    default: return ignore_damage(scan, err) && end_range(scan, err);
+    }
+}
+
+static bool advance_stream(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    enum csv_parse why;
+    enum csv_frame frame = csv_stream_next(scan, &why, err);
+    if (frame == CSV_FRAMED_FAILED) return ignore_damage(scan, err) && end_range(scan, err);
+    if (frame == CSV_FRAMED_END) return end_range(scan, err);
+    scan->record.number = scan_outcome(scan)->records_framed;
+    bool header = scan->header_due;
+    scan->header_due = false;
+    if (frame == CSV_FRAMED_REFUSED) return csv_take_refused(scan, chunk, why, err);
+    if (header) return scan->reader->settings.enforce_schema || csv_check_header(scan, err);
+    return csv_take_tokens(scan, chunk, err);
+}
+
+/* A record failed the read with MALFORMED_CSV_RECORD: to Spark that is a corrupt file too. */
+static bool ignore_refused(struct scan *scan, struct error *err)
+{
+    if (!scan->input || !scan->reader->spec.ignore_corrupt_files || !strstr(err->cause, "[MALFORMED_CSV_RECORD]")) return false;
+    if (strstr(err->cause, "[MALFORMED_RECORD_IN_PARSING")) return false; /* FAILFAST is meant. */
+    struct range_outcome *outcome = scan_outcome(scan);
+    outcome->ignored_corrupt = true;
+    snprintf(outcome->damage, sizeof outcome->damage, "%.255s", err->cause);
+    error_clear(err);
+    return end_range(scan, err);
+}
+
+/* One step: a record of the range at hand, or the range's opening or end. */
+static bool advance(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    if (!scan->input) {
+        if (open_range(scan, err)) return true;
+        if (!ignore_damage(scan, err)) return false;
+        input_close(scan->input);
+        scan->input = NULL;
+        scan->range_index++;
+        return true;
+    }
+    if (scan->lines ? advance_line(scan, chunk, err) : advance_stream(scan, chunk, err)) return true;
+    return ignore_refused(scan, err);
+}
+
+static bool bind_chunk(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    chunk_reset(chunk);
+    scan->rows.columns = chunk->columns;
+    scan->rows.row = 0;
+    scan->rows.err = err;
+    scan->rows.no_memory = false;
+    scan->text = 0;
+    scan->segment_due = true;
+    for (size_t i = 0; i < scan->reader->spec.schema->field_count; i++) {
+        struct column *column = &chunk->columns[i];
+        if (!column_reserve(column, scan->context->budget, CHUNK_ROWS_MAX, err)) return false;
+        scan->rows.room[i] = block_size(column->data);
+        if (!type_is_bytes(column->type)) continue;
+        column->offsets[0] = 0;
+        if (!column->data && !column_reserve_data(column, scan->context->budget, 1, err)) return false;
+        scan->rows.room[i] = block_size(column->data);
+    }
+    return true;
+}
+
+static enum pull csv_scan_next(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    do {
+        if (!bind_chunk(scan, chunk, err)) return PULL_FAILED;
+        while (scan->range_index < scan->range_count && scan->rows.row < CHUNK_ROWS_MAX && scan->text < CHUNK_TEXT_MAX)
+            if (!advance(scan, chunk, err)) return PULL_FAILED;
+    } while (scan->rows.row == 0 && scan->range_index < scan->range_count);
+    if (scan->rows.row == 0) return PULL_END;
+    for (size_t i = 0; i < scan->reader->spec.schema->field_count; i++) chunk->columns[i].length = scan->rows.row;
+    chunk->row_count = scan->rows.row;
+    return PULL_CHUNK;
+}
+
+const struct reader_ops csv_reader = {
+    .name = "csv",
+    .options = csv_options,
+    .open = csv_open,
+    .splittable = csv_splittable,
+    .scan_new = csv_scan_new,
+    .scan_begin = csv_scan_begin,
+    .scan_next = csv_scan_next,
+    .scan_free = csv_scan_free,
+};

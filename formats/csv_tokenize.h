@@ -1,0 +1,60 @@
+/* csv_tokenize -- one CSV record into its fields: the whole grammar, character by character.
+ *
+ * This is the careful path of the CSV reader and the specification of its fast one. It behaves as univocity
+ * 2.9.1 does in Spark, oddities included: format-semantics 6.3. Three of its accidents are not
+ * copied: NUL is an ordinary character even where quote, escape or lineSep are set otherwise; a line end right
+ * behind a closing quote is recognised with lineSep and multiLine too; rows that BACK_TO_DELIMITER splits off in
+ * a multiLine file do not eat the character behind them. */
+#pragma once
+#include "formats/csv_settings.h"
+
+enum csv_parse {
+    CSV_ROW,         /* Fields were found. */
+    CSV_EMPTY,       /* Nothing: the text is at its end, or (a line) holds no field. */
+    CSV_MORE,        /* The record does not end in this text, and the text is not the last. */
+    CSV_TOO_MANY,    /* More than maxColumns. */
+    CSV_TOO_LONG,    /* A field of more than maxCharsPerColumn. */
+    CSV_UNESCAPED    /* RAISE_ERROR met an unescaped quote. */
+};
+
+struct csv_field {
+    size_t start, size;      /* In csv_tokenizer.text. */
+    bool null;               /* The null token. */
+};
+
+struct csv_tokenizer {
+    /* The result of the last csv_tokenize(). */
+    struct csv_field *fields;
+    size_t field_count;
+    size_t *row_ends;        /* A record gives one row, except with BACK_TO_DELIMITER in multiLine: row i ends before field row_ends[i]. */
+    size_t row_count;
+    struct buffer text;      /* Field texts, UTF-8; 64 bytes behind them may be loaded. */
+    size_t record_start, record_end; /* In units; comments and empty lines in front are not part of it. */
+    /* Inside. */
+    const struct csv_settings *settings;
+    const uint8_t *wanted;   /* Per column: the query uses it; NULL: all. Others have no length limit. */
+    size_t wanted_count;
+    const uint32_t *units;
+    size_t at, count;
+    bool final;
+    enum csv_parse failure;  /* CSV_ROW: none. */
+    uint32_t delimiter;      /* CSV_OFF where there are several characters. */
+    uint32_t ch, prev;
+    bool unescaped, trim, skipped;
+    size_t match;            /* Characters of the separator that were met. */
+    uint32_t *value;         /* The field being built. */
+    size_t value_size, value_capacity, value_chars;
+    uint32_t *blanks;
+    size_t blanks_size, blanks_capacity;
+    size_t fields_capacity, rows_capacity;
+};
+
+void csv_tokenizer_init(struct csv_tokenizer *tokenizer, const struct csv_settings *settings, const uint8_t *wanted, size_t wanted_count);
+void csv_tokenizer_fini(struct csv_tokenizer *tokenizer);
+
+/* Tokenizes the record at units[start..count). final: no text follows. Where several records follow one another (multiLine: CSV_NEWLINE
+ * units end them) the next starts at record_end; comments and empty lines before a record are skipped. */
+enum csv_parse csv_tokenize(struct csv_tokenizer *tokenizer, const uint32_t *units, size_t start, size_t count, bool final);
+
+/* Appends the code points of valid UTF-8 to *units (malloc'ed, grown as needed). */
+void csv_decode(struct slice text, uint32_t **units, size_t *count, size_t *capacity);
