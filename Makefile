@@ -78,4 +78,71 @@ $(BUILD)/unit/%.t: tests/unit/%.c $(BUILD)/libinlet.a
 .PHONY: unit
 unit: $(UNIT_TESTS)
 
+# --- What a fresh Debian 12 needs; installed where missing. ------------------------------------------------------
+BUILD_PACKAGES := gcc make libc6-dev liblmdb-dev libjansson-dev libyaml-dev libzstd-dev libsnappy-dev liblz4-dev libbz2-dev zlib1g-dev libxxhash-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev perl python3 python3-venv procps
+VENV := build/venv
+PYTHON ?= $(CURDIR)/$(VENV)/bin/python
+
+.PHONY: deps deps-test venv
+deps:
+	@etc/install-packages $(BUILD_PACKAGES)
+deps-test:
+	@etc/install-packages $(TEST_PACKAGES)
+venv: $(VENV)/.done
+$(VENV)/.done: tests/requirements.txt
+	@python3 -m venv $(VENV) && $(VENV)/bin/pip --quiet --disable-pip-version-check install -r tests/requirements.txt && touch $@
+
+# --- Tests ---------------------------------------------------------------------------------------------------------
+# check installs first, then starts make anew: the packages decide what can be built.
+PROVE := prove --timer --merge
+.PHONY: check check-all tidy
+check:
+	@$(MAKE) --no-print-directory deps-test
+	@$(MAKE) --no-print-directory -j2 all unit
+	@$(MAKE) --no-print-directory venv
+	@$(MAKE) --no-print-directory check-all
+check-all: tidy
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec '' $(UNIT_TESTS)
+	INLET=$(CURDIR)/build/inlet PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
+tidy:
+	@python3 tests/tidy.py
+
+.PHONY: demo
+demo:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory -j2 all
+	@etc/demo/run build/inlet
+
+# --- Installation --------------------------------------------------------------------------------------------------
+HEADERS := $(wildcard $(addsuffix /*.h,$(ROOMS))) base/conditions.def
+.PHONY: install clean
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/inlet $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 $(BUILD)/inlet $(DESTDIR)$(PREFIX)/bin/inlet
+	install -m 644 $(BUILD)/libinlet.a $(DESTDIR)$(PREFIX)/lib/libinlet.a
+	install -m 755 $(BUILD)/libinlet.so $(DESTDIR)$(PREFIX)/lib/libinlet.so
+	install -m 644 etc/inlet.1 $(DESTDIR)$(PREFIX)/share/man/man1/inlet.1
+	install -m 644 etc/inlet.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/inlet
+	install -m 644 etc/pipeline.schema.json $(DESTDIR)$(PREFIX)/share/inlet/pipeline.schema.json
+	install -m 644 etc/inlet@.service etc/inlet-once@.service etc/inlet-once@.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for header in $(HEADERS); do install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/inlet/$$header; done
+clean:
+	rm -rf build/release build/debug build/san build/tsan build/coverage build/inlet build/libinlet.a build/libinlet.so
+
+.PHONY: san tsan
+san:
+	@$(MAKE) --no-print-directory VARIANT=san -j2 build/san/inlet unit
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/san/unit/%.t)
+	INLET=$(CURDIR)/build/san/inlet PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
+tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan -j2 build/tsan/inlet unit
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/tsan/unit/%.t)
+
+# --- Benchmarks ----------------------------------------------------------------------------------------------------
+.PHONY: bench
+bench: all venv
+	@PYTHON=$(PYTHON) INLET=$(CURDIR)/build/inlet bench/run
+
 -include $(OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:.t=.d)

@@ -59,7 +59,7 @@ void notify_systemd(const char *state);
 
 /* cli/text.c: for people. */
 void put_padded(struct buffer *out, const char *text, size_t width, bool right);
-void put_bytes(struct buffer *out, int64_t bytes);       /* "1.2 GB" */
+void put_size(struct buffer *out, int64_t bytes);       /* "1.2 GB" */
 void put_count(struct buffer *out, int64_t count);       /* "1,234,567" */
 void put_local_time(struct buffer *out, int64_t utc_us); /* "2026-11-22 18:15:03", or "-" */
 void put_safe_text(struct buffer *out, const char *text); /* Control characters escaped. */

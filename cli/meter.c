@@ -55,7 +55,7 @@ static void draw(struct meter *meter)
     buffer_text(&out, "  ");
     put_count(&out, files);
     buffer_text(&out, " files  ");
-    put_bytes(&out, bytes);
+    put_size(&out, bytes);
     buffer_text(&out, "  ");
     put_count(&out, rows);
     buffer_text(&out, " rows  ");

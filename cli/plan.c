@@ -110,7 +110,7 @@ static void put_text(const struct plan_view *view, int64_t files, int64_t bytes)
     buffer_printf(&out, "%s: the next run would take ", view->pipeline->name);
     put_count(&out, files);
     buffer_text(&out, files == 1 ? " file, " : " files, ");
-    put_bytes(&out, bytes);
+    put_size(&out, bytes);
     buffer_byte(&out, '\n');
     for (size_t i = 0; i < view->count && !view->arguments->quiet; i++) {
         const struct candidate *item = &view->items[i];

@@ -116,9 +116,9 @@ static void put_summary_text(const struct job *job)
         buffer_text(&out, " rows from ");
         put_count(&out, totals->files);
         buffer_printf(&out, " files in %" PRId64 " batch%s, ", totals->batches, totals->batches == 1 ? "" : "es");
-        put_bytes(&out, totals->bytes_in);
+        put_size(&out, totals->bytes_in);
         buffer_text(&out, " in, ");
-        put_bytes(&out, totals->bytes_out);
+        put_size(&out, totals->bytes_out);
         buffer_printf(&out, " out, %.2f s", job->seconds);
     }
     const struct { int64_t count; const char *what; } notes[] = {

@@ -102,7 +102,7 @@ static void put_text(const struct status *status)
         if (first) buffer_text(&out, "none");
         if (status->counts.cleaned) buffer_printf(&out, " (%" PRId64 " cleaned)", status->counts.cleaned);
         buffer_text(&out, "\n  pending   ");
-        put_bytes(&out, status->counts.pending_bytes);
+        put_size(&out, status->counts.pending_bytes);
         buffer_text(&out, "\n  batches   ");
         put_count(&out, status->counts.batches);
         if (status->counts.last_batch_id >= 0) {

@@ -15,7 +15,7 @@ void put_padded(struct buffer *out, const char *text, size_t width, bool right)
     for (size_t i = shown; !right && i < width; i++) buffer_byte(out, ' ');
 }
 
-void put_bytes(struct buffer *out, int64_t bytes)
+void put_size(struct buffer *out, int64_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
     double value = (double)bytes;
