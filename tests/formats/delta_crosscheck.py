@@ -3,7 +3,7 @@
 
 usage: delta_crosscheck.py TOOL    (TOOL: tests/tools/delta_tool, built)
 """
-import datetime, json, os, subprocess, sys, tempfile, urllib.parse
+import datetime, json, os, random, subprocess, sys, tempfile, urllib.parse
 
 import deltalake
 import pyarrow as pa
@@ -169,8 +169,27 @@ def refusals(folder):
     assert table("m", old(4, 7)) == (False, False)
 
 
+def damage(folder, rounds):
+    """Changed and cut log files: an answer or an error, never a crash."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    rng = random.Random(seed)
+    log = os.path.join(folder, "ours", "_delta_log")
+    for name in (f"{20:020}.checkpoint.parquet", f"{22:020}.json"):
+        path = os.path.join(log, name)
+        whole = open(path, "rb").read()
+        for i in range(rounds):
+            changed = bytearray(whole)
+            for _ in range(rng.choice([1, 2, 8])): changed[rng.randrange(len(changed))] = rng.choice(b'\0\xff{}[]":,0x\\\n')
+            if i % 8 == 0: changed = changed[:rng.randrange(len(changed))]
+            with open(path, "wb") as file: file.write(changed)
+            done = subprocess.run([TOOL, "snapshot", os.path.join(folder, "ours")], capture_output=True, timeout=60)
+            assert done.returncode in (0, 1), (seed, name, done.stderr.decode(errors="replace"))
+        with open(path, "wb") as file: file.write(whole)
+
+
 with tempfile.TemporaryDirectory() as folder:
     written_by_deltalake(folder)
     written_by_inlet(folder)
     refusals(folder)
+    damage(folder, 100)
 print("ok")
