@@ -322,7 +322,7 @@ size_t print_date(int32_t days, char *out) { return (size_t)(put_date(out, days)
 static char *put_seconds(char *out, int64_t local_us, char separator, int *micros)
 {
     int64_t days = floor_divide(local_us, (int64_t)SECONDS_PER_DAY * MICROS);
-    int64_t rest = local_us - days * SECONDS_PER_DAY * MICROS;
+    int64_t rest = floor_remainder(local_us, (int64_t)SECONDS_PER_DAY * MICROS);
     int seconds = (int)(rest / MICROS);
     *micros = (int)(rest % MICROS);
     out = put_date(out, days);

@@ -7,6 +7,12 @@ static inline int64_t floor_divide(int64_t value, int64_t divisor) /* divisor > 
     return value / divisor - (value % divisor < 0);
 }
 
+static inline int64_t floor_remainder(int64_t value, int64_t divisor)
+{
+    int64_t rest = value % divisor;
+    return rest < 0 ? rest + divisor : rest;
+}
+
 bool civil_is_leap(int64_t year);
 
 /* Z, +h, +hh, +hhmm, +h:mm, +hh:m, +hh:mm[:ss], +hhmmss; within 18 hours. */

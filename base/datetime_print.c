@@ -236,7 +236,7 @@ static void split_date(struct moment *moment, int64_t days)
 static void split_local(struct moment *moment, int64_t local_us)
 {
     int64_t days = floor_divide(local_us, (int64_t)86400 * MICROS);
-    int64_t rest = local_us - days * 86400 * MICROS;
+    int64_t rest = floor_remainder(local_us, (int64_t)86400 * MICROS);
     split_date(moment, days);
     moment->has_time = true;
     moment->micros = (int)(rest % MICROS);
