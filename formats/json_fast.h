@@ -84,7 +84,7 @@ struct fast_number {
     int32_t exponent;  /* Value is mantissa * 10^exponent. */
     uint32_t digits;   /* Of the text, leading and trailing zeros too; without those of the exponent. */
     bool negative, integer;
-    bool big;          /* More than 18 digits, or an exponent of more than 4. */
+    bool big;          /* More than 18 digits. */
 };
 
 static ALWAYS_INLINE const uint8_t *fast_digits(const uint8_t *p, struct fast_number *number)
@@ -103,38 +103,42 @@ static ALWAYS_INLINE const uint8_t *fast_digits(const uint8_t *p, struct fast_nu
     return p;
 }
 
-static NO_INLINE UNUSED const uint8_t *fast_exponent(const uint8_t *p, struct fast_number *number)
+/* What stands behind an `e`, signed; *behind is NULL where that is no exponent. Four digits say enough: it is past all limits. */
+static NO_INLINE UNUSED int32_t fast_exponent(const uint8_t *p, const uint8_t **behind)
 {
-    bool negative = p[1] == '-';
-    p += p[1] == '-' || p[1] == '+' ? 2 : 1;
+    bool negative = *p == '-';
+    p += *p == '-' || *p == '+';
     const uint8_t *start = p;
     int32_t exponent = 0;
     for (; *p >= '0' && *p <= '9'; p++)
-        if (p - start < 4) exponent = exponent * 10 + (*p - '0');
-    if (p == start) return NULL;
-    if (p - start > 4) number->big = true;
-    number->integer = false;
-    number->exponent += negative ? -exponent : exponent;
-    return p;
+        if (exponent < 1000) exponent = exponent * 10 + (*p - '0');
+    *behind = p > start ? p : NULL;
+    return negative ? -exponent : exponent;
 }
 
 /* A number of the strict grammar; NULL: it is none. What follows it is for the caller to look at. */
 static ALWAYS_INLINE const uint8_t *fast_number(const uint8_t *p, struct fast_number *number)
 {
-    *number = (struct fast_number){.integer = true, .negative = *p == '-'};
-    p += number->negative;
+    struct fast_number read = {.integer = true, .negative = *p == '-'};
+    p += read.negative;
     const uint8_t *start = p;
-    p = fast_digits(p, number);
-    if (UNLIKELY(number->digits == 0 || (*start == '0' && number->digits > 1))) return NULL;
+    p = fast_digits(p, &read);
+    if (UNLIKELY(read.digits == 0 || (*start == '0' && read.digits > 1))) return NULL;
     if (*p == '.') {
-        uint32_t whole = number->digits;
-        p = fast_digits(p + 1, number);
-        if (UNLIKELY(number->digits == whole)) return NULL;
-        number->exponent = -(int32_t)(number->digits - whole);
-        number->integer = false;
+        uint32_t whole = read.digits;
+        p = fast_digits(p + 1, &read);
+        if (UNLIKELY(read.digits == whole)) return NULL;
+        read.exponent = -(int32_t)(read.digits - whole);
+        read.integer = false;
     }
-    number->big = number->digits > 18;
-    if (UNLIKELY((*p | 0x20) == 'e')) return fast_exponent(p, number);
+    read.big = read.digits > 18;
+    if (UNLIKELY((*p | 0x20) == 'e')) {
+        const uint8_t *behind;
+        read.exponent += fast_exponent(p + 1, &behind);
+        read.integer = false;
+        p = behind;
+    }
+    *number = read;
     return p;
 }
 
