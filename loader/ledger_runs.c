@@ -166,6 +166,7 @@ bool runs_write(struct change *change, enum table table, uint32_t source_id, int
         for (size_t in_run = 0; i < count; i++, in_run++) {
             size_t size = payload.size;
             invariant(files[i].ordinal > previous->ordinal);
+            if (files[i].ordinal != previous->ordinal + 1) break; /* Another run may stand in the gap. */
             put_entry(&payload, table, &files[i], previous);
             previous = &files[i];
             if (payload.size <= RUN_BYTES_MAX || in_run == 0) continue;
