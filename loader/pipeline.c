@@ -209,7 +209,8 @@ static bool load_paths(struct load *load, const struct tree *map)
     for (size_t i = 0; i < count; i++) {
         if (!*load_list[i]) return tree_refuse(tree_get(map, "load"), load->err, COND_INLET_BAD_OPTION_VALUE, "a load path is empty");
         load_list[i] = resolve_path(load, load_list[i]);
-        if (is_url(load_list[i]) && !store_find(load_list[i], load->err)) return set_line(load, tree_get(map, "load")), false;
+        if (is_url(load_list[i]) ? !store_find(load_list[i], load->err) : !glob_compile(load->arena, load_list[i], load->err))
+            return set_line(load, tree_get(map, "load")), false;
     }
     reader->load = load_list;
     reader->load_count = count;

@@ -320,7 +320,7 @@ static void print_sinks_page(struct buffer *out)
 
 void reference_print_page(struct buffer *out)
 {
-    buffer_text(out, "# Options and settings\n\nWritten by `inlet options --markdown` from the tables that parse them. Names are taken in any case; for `cloudFiles`,\n"
+    buffer_text(out, "# Options and settings\n\nWritten by `inlet options --page` from the tables that parse them. Names are taken in any case; for `cloudFiles`,\n"
                      "`X` and `cloudFiles.X` are the same. An option that its format does not know is refused.\n");
     print_readers_page(out);
     print_sinks_page(out);

@@ -1,5 +1,6 @@
 /* source_options -- the option tables of the file source in its two semantics, and their settlement. */
 #include "loader/source_options.h"
+#include "base/uri.h"
 
 #include <string.h>
 #include <strings.h>
@@ -232,11 +233,19 @@ static bool settle_cloud(const struct options *options, struct arena *arena, str
     return settle_cloud_limits(options, out, err) && settle_cloud_cleaning(options, out, err) && check_evolution(options, err);
 }
 
+static bool check_glob(const struct options *options, const char *name, struct arena *arena, struct error *err)
+{
+    const struct option_value *value = options_get(options, name);
+    if (!value->text || glob_compile(arena, value->text, err)) return true;
+    if (err && value->line > 0) err->line = value->line;
+    return error_context(err, "reading option '%s'", name);
+}
+
 bool source_settings_make(const struct options *options, bool is_cloud_files, const struct session *session,
                           struct arena *arena, struct source_settings *out, struct error *err)
 {
     *out = (struct source_settings){.is_cloud_files = is_cloud_files};
     settle_common(options, session, out);
-    if (!settle_file_times(options, session, out, err)) return false;
+    if (!check_glob(options, "pathGlobFilter", arena, err) || !settle_file_times(options, session, out, err)) return false;
     return is_cloud_files ? settle_cloud(options, arena, out, err) : settle_plain(options, out, err);
 }

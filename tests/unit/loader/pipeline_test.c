@@ -162,6 +162,8 @@ static void readers_are_refused(void **state)
         {"{format: json, schema: a INT, load: x, options: {modifiedAfter: 2024-01-01}}", COND_INLET_BAD_OPTION_VALUE, "not allowed in file stream sources"},
         {"{format: json, schema: a INT, load: x, options: {discardCachedInputRatio: 2}}", COND_INLET_BAD_OPTION_VALUE, "discardCachedInputRatio"},
         {"{format: json, schema: a INT, load: x, options: {cloudFiles.useNotifications: true}}", COND_INLET_UNKNOWN_OPTION, "cloudFiles.useNotifications"},
+        {"{format: json, schema: a INT, load: 'x/[a'}", COND_INLET_BAD_OPTION_VALUE, "not closed"},
+        {"{format: json, schema: a INT, load: x, options: {pathGlobFilter: '{a'}}", COND_INLET_BAD_OPTION_VALUE, "not closed"},
         {"[1]", COND_INLET_SYNTAX, "readStream"},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
