@@ -48,7 +48,7 @@ static ALWAYS_INLINE uint32_t load_32(const uint8_t *p)
 
 static ALWAYS_INLINE bool is_null(const uint8_t *p) { return load_32(p) == 0x6c6c756e; } /* "null" */
 static ALWAYS_INLINE bool is_true(const uint8_t *p) { return load_32(p) == 0x65757274; } /* "true" */
-static ALWAYS_INLINE bool is_false(const uint8_t *p) { return load_32(p + 1) == 0x65736c61 && *p == 'f'; } /* f "alse" */
+static ALWAYS_INLINE bool is_false(const uint8_t *p) { return (load_32(p + 1) == 0x65736c61) & (*p == 'f'); } /* f "alse" */
 
 static ALWAYS_INLINE const uint8_t *blanks(const uint8_t *p)
 {
@@ -140,6 +140,22 @@ static ALWAYS_INLINE const uint8_t *fast_number(const uint8_t *p, struct fast_nu
     }
     *number = read;
     return p;
+}
+
+/* Signs are as good as random, so no branch on them. */
+static ALWAYS_INLINE int64_t apply_sign(uint64_t magnitude, bool negative)
+{
+    uint64_t mask = (uint64_t)0 - negative;
+    return (int64_t)((magnitude ^ mask) - mask);
+}
+
+static ALWAYS_INLINE double apply_real_sign(double magnitude, bool negative)
+{
+    uint64_t bits;
+    memcpy(&bits, &magnitude, 8);
+    bits |= (uint64_t)negative << 63;
+    memcpy(&magnitude, &bits, 8);
+    return magnitude;
 }
 
 /* Dates ------------------------------------------------------------------------------------- */
