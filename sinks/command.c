@@ -57,8 +57,8 @@ static _Noreturn void become(const struct command *command, char **environment, 
     sigprocmask(SIG_SETMASK, &none, NULL);
     static const int reset[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < COUNTOF(reset); i++) signal(reset[i], SIG_DFL);
-    ok = ok && chdir(command->directory) == 0 && dup2(command->input, STDIN_FILENO) >= 0 && dup2(said, STDERR_FILENO) >= 0 &&
-         dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+    ok = ok && chdir(command->directory) == 0 && dup2(command->input, STDIN_FILENO) >= 0 &&
+         dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && dup2(said, STDERR_FILENO) >= 0;
     if (ok) execvpe(command->argv[0], (char *const *)(uintptr_t)command->argv, environment);
     int reason = errno;
     while (write(report, &reason, sizeof reason) < 0 && errno == EINTR) {}
@@ -174,10 +174,13 @@ static bool refuse_status(const struct command *command, const struct running *r
     char how[64];
     if (WIFSIGNALED(status)) snprintf(how, sizeof how, "was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else snprintf(how, sizeof how, "exited with status %d", WEXITSTATUS(status));
-    size_t size = running->tail_size;
-    while (size && (running->tail[size - 1] == '\n' || running->tail[size - 1] == '\r')) size--;
-    error_set(err, COND_INLET_COMMAND_FAILED, "the command \"%s\" %s%s%.*s", command->argv[0], how, size ? "; it said last: " : "", (int)size,
-              running->tail);
+    size_t size = running->tail_size, start = 0;
+    if (size == TAIL_BYTES) /* Cut somewhere: begin with a whole line. */
+        while (start < size && running->tail[start++] != '\n') {}
+    if (start == size) start = 0;
+    while (size > start && (running->tail[size - 1] == '\n' || running->tail[size - 1] == '\r')) size--;
+    error_set(err, COND_INLET_COMMAND_FAILED, "the command \"%s\" %s%s%.*s", command->argv[0], how, size > start ? "; it said last: " : "",
+              (int)(size - start), running->tail + start);
     return error_hint(err, "The same batch with the same rows is given to it again at the next start.");
 }
 

@@ -1,8 +1,8 @@
 /* command -- a program run once with a file as its standard input.
  *
  * No shell. It leads a process group of its own and dies with the thread that started it (so run it from the
- * coordinator, which lives as long as inlet does). Its output goes to inlet's standard error, as a
- * service's standard output belongs to inlet's own lines; the end of its standard error is kept for the error message. */
+ * coordinator, which lives as long as inlet does). Its standard output goes to inlet's standard
+ * error, as inlet's standard output belongs to its own lines; so does its standard error, whose end is kept for the message. */
 #pragma once
 #include "base/context.h"
 #include "base/error.h"
