@@ -1,0 +1,173 @@
+/* partitions_test -- columns of key=value folders: names, types, values, and what is refused. Expected values are Spark 4.2's. */
+#include "base/context.h"
+#include "listing/partitions.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct arena *arena;
+    struct error err;
+    struct session session;
+    struct partition_rules rules;
+    const char *base;
+};
+
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.arena = arena_new("test"), .base = "/landing"};
+    struct buffer warnings = {0};
+    if (!session_parse(fixture.arena, NULL, 0, &fixture.session, &warnings, &fixture.err)) return -1;
+    buffer_free(&warnings);
+    fixture.session.zone = time_zone_utc();
+    fixture.rules = (struct partition_rules){.base_paths = &fixture.base, .base_path_count = 1, .infer_types = true, .session = &fixture.session};
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    arena_free(f->arena);
+    return 0;
+}
+
+/* Discovers the columns of up to four folders and compares their DDL. */
+static void expect(struct fixture *f, const char *wanted, const char *a, const char *b, const char *c)
+{
+    const char *const folders[] = {a, b, c};
+    size_t count = 0;
+    while (count < 3 && folders[count]) count++;
+    struct buffer text = {0};
+    const struct type *schema = partitions_discover(&f->rules, folders, count, f->arena, &f->err);
+    if (!schema) fail_msg("%s: %s", a, f->err.message);
+    schema_print_ddl(schema, &text);
+    assert_string_equal(buffer_string(&text), wanted);
+    buffer_free(&text);
+}
+
+static void refuse(struct fixture *f, enum condition condition, const char *a, const char *b)
+{
+    const char *const folders[] = {a, b};
+    assert_null(partitions_discover(&f->rules, folders, b ? 2 : 1, f->arena, &f->err));
+    assert_int_equal(f->err.condition, condition);
+}
+
+static void types_are_inferred_as_spark_does(void **state)
+{
+    static const struct { const char *value, *type; } cases[] = {
+        {"1", "INT"}, {"01", "INT"}, {"-7", "INT"}, {"2147483648", "BIGINT"}, {"99999999999999999999", "DECIMAL(20,0)"}, {"1.5", "DOUBLE"},
+        {"true", "STRING"}, {"2024-01-02", "DATE"}, {"2024-01-02 03%3A04%3A05", "TIMESTAMP"}, {"abc", "STRING"}, {"1 2", "STRING"},
+        {"__HIVE_DEFAULT_PARTITION__", "STRING"},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        expect(f, arena_printf(f->arena, "k %s", cases[i].type), arena_printf(f->arena, "/landing/k=%s", cases[i].value), NULL, NULL);
+    }
+    f->rules.infer_types = false;
+    expect(f, "k STRING", "/landing/k=1", NULL, NULL);
+}
+
+static void types_of_several_folders_are_merged(void **state)
+{
+    struct fixture *f = *state;
+    expect(f, "k BIGINT", "/landing/k=1", "/landing/k=2147483648", NULL);
+    expect(f, "k DOUBLE", "/landing/k=1", "/landing/k=1.5", NULL);
+    expect(f, "k STRING", "/landing/k=2147483648", "/landing/k=1.5", NULL);
+    expect(f, "k TIMESTAMP", "/landing/k=2024-01-02", "/landing/k=2024-01-02 03%3A04%3A05", NULL);
+    expect(f, "k STRING", "/landing/k=2024-01-02", "/landing/k=1", NULL);
+    expect(f, "k INT", "/landing/k=__HIVE_DEFAULT_PARTITION__", "/landing/k=1", NULL);
+}
+
+static void columns_count_from_the_base_path_on(void **state)
+{
+    struct fixture *f = *state;
+    expect(f, "y INT,m INT", "/landing/y=2024/m=1", NULL, NULL);
+    expect(f, "", "/landing", "/landing/plain", NULL);
+    expect(f, "k INT", "/landing", "/landing/k=1", NULL); /* A plain file beside key=value folders. */
+    expect(f, "k INT", "/landing/k=1/plain", NULL, NULL);
+    f->base = "/landing/y=2024";
+    expect(f, "m INT", "/landing/y=2024/m=1", NULL, NULL);
+}
+
+static void conflicts_and_empty_values_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    refuse(f, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "/landing/a=1", "/landing/b=2");
+    refuse(f, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "/landing/a=1", "/landing/a=1/b=2");
+    refuse(f, COND_EMPTY_PARTITION_COLUMN_VALUE, "/landing/k=", NULL);
+    f->rules.lenient = true;
+    expect(f, "", "/landing/a=1", "/landing/b=2", NULL);
+}
+
+static void named_columns_are_taken_and_no_others(void **state)
+{
+    struct fixture *f = *state;
+    const char *const columns[] = {"year", "month", "day"};
+    f->rules.columns = columns;
+    f->rules.column_count = 3;
+    expect(f, "year INT,month STRING,day STRING", "/landing/year=2022/week=1", NULL, NULL);
+    f->rules.column_count = 0;
+    expect(f, "", "/landing/year=2022", NULL, NULL);
+}
+
+static struct partition_value only_value(struct fixture *f, const char *folder)
+{
+    struct partition_value *values;
+    size_t count;
+    assert_true(partitions_of(&f->rules, folder, f->arena, &values, &count, &f->err));
+    assert_int_equal(count, 1);
+    return values[0];
+}
+
+static void names_and_values_are_decoded(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(only_value(f, "/landing/k=a%20b").value, "a b");
+    assert_string_equal(only_value(f, "/landing/k=c%2Fd").value, "c/d");
+    assert_string_equal(only_value(f, "/landing/k=x%3Dy").value, "x=y");
+    assert_string_equal(only_value(f, "/landing/k=100%25").value, "100%");
+    assert_string_equal(only_value(f, "/landing/k=50%").value, "50%");
+    assert_string_equal(only_value(f, "/landing/k=x=y").value, "x=y");
+    assert_string_equal(only_value(f, "/landing/a%20k=1").name, "a k");
+    assert_null(only_value(f, "/landing/k=__HIVE_DEFAULT_PARTITION__").value);
+}
+
+static void a_value_that_cannot_be_cast_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    const char *const folder = "/landing/k=x";
+    f->rules.user_schema = schema_parse_ddl(f->arena, "v INT, k INT", &f->err);
+    const struct type *schema = partitions_discover(&f->rules, &folder, 1, f->arena, &f->err);
+    assert_non_null(schema);
+    struct inlet_context context;
+    inlet_context_init(&context);
+    struct column column;
+    column_init(&column, schema->fields[0].type);
+    assert_false(partitions_append(&f->rules, schema, folder, &column, context.budget, &f->err));
+    assert_int_equal(f->err.condition, COND_INVALID_PARTITION_VALUE);
+    column_reset(&column);
+    assert_true(partitions_append(&f->rules, schema, "/landing/k=7", &column, context.budget, &f->err));
+    assert_true(partitions_append(&f->rules, schema, "/landing", &column, context.budget, &f->err));
+    assert_int_equal(column.length, 2);
+    assert_int_equal(((int32_t *)column.values)[0], 7);
+    assert_int_equal(column.null_count, 1);
+    column_fini(&column);
+    inlet_context_fini(&context);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(types_are_inferred_as_spark_does), TEST(types_of_several_folders_are_merged), TEST(columns_count_from_the_base_path_on),
+        TEST(conflicts_and_empty_values_are_refused), TEST(named_columns_are_taken_and_no_others), TEST(names_and_values_are_decoded),
+        TEST(a_value_that_cannot_be_cast_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/* settle_test -- the half-written rule: leases, quiet times, empty files. */
+#include "listing/settle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/settle_test_XXXXXX";
+static char path[128];
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/settle_test_XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/f", folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static int make(const char *text)
+{
+    int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0666);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return fd;
+}
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static struct settle_answer ask(bool known_complete, int64_t when_us, int64_t *size)
+{
+    struct sighting sighting = {.directory = folder, .name = "f", .known_complete = known_complete};
+    struct settle_answer answer;
+    settle_check(&sighting, when_us, &answer);
+    if (size) *size = sighting.size;
+    return answer;
+}
+
+static bool leases_work(void)
+{
+    int fd = open(path, O_RDONLY);
+    bool ok = fcntl(fd, F_SETLEASE, F_RDLCK) == 0;
+    close(fd);
+    return ok;
+}
+
+static void a_closed_file_is_settled_an_open_one_is_not(void **state)
+{
+    (void)state;
+    int64_t size;
+    int fd = make("abc");
+    struct settle_answer answer = ask(false, now_us(), &size);
+    assert_int_equal(answer.settlement, NOT_SETTLED);
+    assert_true(answer.check_us > now_us());
+    assert_int_equal(size, 3);
+    close(fd);
+    if (!leases_work()) skip();
+    assert_int_equal(ask(false, now_us(), NULL).settlement, SETTLED);
+}
+
+static void a_writer_keeps_a_file_unsettled_whatever_its_age(void **state)
+{
+    (void)state;
+    int fd = make("abc");
+    close(fd);
+    if (!leases_work()) skip();
+    fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(ask(false, now_us() + 3600000000, NULL).settlement, NOT_SETTLED);
+    close(fd);
+}
+
+static void what_is_known_complete_needs_no_lease(void **state)
+{
+    (void)state;
+    int fd = make("abc");
+    assert_int_equal(ask(true, now_us(), NULL).settlement, SETTLED);
+    close(fd);
+}
+
+static void an_empty_file_waits_for_a_minute(void **state)
+{
+    (void)state;
+    close(make(""));
+    struct settle_answer answer = ask(false, now_us(), NULL);
+    assert_int_equal(answer.settlement, NOT_SETTLED);
+    assert_true(answer.empty_young);
+    assert_int_equal(ask(true, now_us(), NULL).settlement, NOT_SETTLED);
+    assert_int_equal(ask(false, now_us() + 61000000, NULL).settlement, SETTLED);
+}
+
+static void a_file_that_has_gone_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(false, now_us(), NULL).settlement, SETTLE_GONE);
+    assert_int_equal(mkdir(path, 0777), 0);
+    assert_int_equal(ask(false, now_us(), NULL).settlement, SETTLE_GONE);
+    rmdir(path);
+}
+
+static void a_time_in_the_future_settles_all_the_same(void **state)
+{
+    (void)state;
+    close(make("abc"));
+    struct timespec times[2] = {{.tv_sec = 4000000000}, {.tv_sec = 4000000000}};
+    utimensat(AT_FDCWD, path, times, 0);
+    assert_int_equal(ask(false, now_us() + 3000000, NULL).settlement, SETTLED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_closed_file_is_settled_an_open_one_is_not), TEST(a_writer_keeps_a_file_unsettled_whatever_its_age), TEST(what_is_known_complete_needs_no_lease),
+        TEST(an_empty_file_waits_for_a_minute), TEST(a_file_that_has_gone_is_told), TEST(a_time_in_the_future_settles_all_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,467 @@
+/* walk_test -- which files a walk finds: globs (both kinds), hidden names, depth, marks, odd names and broken folders. */
+#include "base/file.h"
+#include "listing/scope.h"
+#include "listing/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FOUND_MAX 64
+
+struct fixture {
+    char folder[64];
+    struct arena *arena;
+    struct error err;
+    struct walk_spec spec;
+    const char *load[4];
+    const char *found[FOUND_MAX];
+    size_t count, unreadable, marks;
+    struct walk_mark mark;         /* The last one offered. */
+    const char *known;             /* A name that needs no look. */
+    bool give_mark;                /* The visitor answers with `mark` for its directory. */
+    struct walk_stats stats;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    snprintf(f->folder, sizeof f->folder, "/tmp/walk_test_XXXXXX");
+    if (!mkdtemp(f->folder)) return -1;
+    f->arena = arena_new("test");
+    f->spec = (struct walk_spec){.load = f->load, .load_count = 1, .strict_glob = true, .modified_after_us = INT64_MIN, .modified_before_us = INT64_MAX};
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    bool ok = directory_remove_tree(f->folder, NULL);
+    arena_free(f->arena);
+    free(f);
+    return ok ? 0 : -1;
+}
+
+static const char *in(struct fixture *f, const char *name) { return arena_printf(f->arena, "%s/%s", f->folder, name); }
+
+static void put(struct fixture *f, const char *name)
+{
+    char *path = arena_strdup(f->arena, in(f, name)), *slash = strrchr(path, '/');
+    *slash = 0;
+    assert_true(directories_make(path, &f->err));
+    *slash = '/';
+    int fd = open(path, O_CREAT | O_WRONLY, 0666);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static bool on_known(void *user, const char *directory, const char *const *names, const int64_t *mtimes_us, size_t count, bool *known, struct error *err)
+{
+    struct fixture *f = user;
+    (void)directory;
+    (void)err;
+    assert_true(!mtimes_us == !f->spec.stat_known);
+    for (size_t i = 0; i < count; i++) known[i] = f->known && strcmp(names[i], f->known) == 0;
+    return true;
+}
+
+static bool on_found(void *user, const struct sighting *sighting, struct error *err)
+{
+    struct fixture *f = user;
+    (void)err;
+    assert_in_range(f->count, 0, FOUND_MAX - 1);
+    size_t root = strlen(f->folder);
+    const char *directory = strncmp(sighting->directory, f->folder, root) == 0 ? sighting->directory + root : sighting->directory;
+    f->found[f->count++] = arena_printf(f->arena, "%s/%s", directory, sighting->name);
+    return true;
+}
+
+static bool on_seen(void *user, const struct walk_mark *mark, struct error *err)
+{
+    struct fixture *f = user;
+    (void)err;
+    f->marks++;
+    f->mark = *mark;
+    f->mark.directory = arena_strdup(f->arena, mark->directory);
+    return true;
+}
+
+static bool on_marked(void *user, const char *directory, struct walk_mark *mark, bool *found, struct error *err)
+{
+    struct fixture *f = user;
+    (void)err;
+    *found = f->give_mark && strcmp(directory, f->mark.directory) == 0;
+    if (*found) *mark = f->mark;
+    return true;
+}
+
+static void on_unreadable(void *user, const char *directory, const struct error *why)
+{
+    struct fixture *f = user;
+    assert_non_null(directory);
+    assert_int_not_equal(why->condition, COND_NONE);
+    f->unreadable++;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static struct walk *make_walk(struct fixture *f)
+{
+    struct walk *walk = walk_new(&f->spec, f->arena, &f->err);
+    if (!walk) fail_msg("walk_new: %s", f->err.message);
+    return walk;
+}
+
+static bool walk_it(struct fixture *f, int64_t now_us)
+{
+    struct walk_visitor visitor = {.user = f, .known = on_known, .found = on_found, .seen = on_seen, .marked = on_marked, .unreadable = on_unreadable};
+    f->count = f->unreadable = f->marks = 0;
+    bool ok = walk_run(make_walk(f), &visitor, now_us, NULL, &f->stats, &f->err);
+    qsort(f->found, f->count, sizeof *f->found, by_text);
+    return ok;
+}
+
+/* Walks and compares what was found, joined by spaces. */
+static void expect(struct fixture *f, const char *load, const char *wanted)
+{
+    struct buffer text = {0};
+    f->load[0] = load[0] == '/' ? load : in(f, load);
+    if (!walk_it(f, 0)) fail_msg("walk: %s", f->err.message);
+    for (size_t i = 0; i < f->count; i++) buffer_printf(&text, "%s%s", i ? " " : "", f->found[i]);
+    assert_string_equal(buffer_string(&text), wanted);
+    buffer_free(&text);
+}
+
+/* --- Globs: the sixteen rows of the patterns page -------------------------------------------------------------- */
+
+static const struct { const char *pattern, *file; bool loose, strict; } rows[] = {
+    {"/a/b", "/a/b/c/file.txt", true, true},          {"/a/b", "/a/b_dir/c/file.txt", false, false},
+    {"/a/b", "/a/b.txt", false, false},               {"/a/b/", "/a/b.txt", false, false},
+    {"/a/*/c/", "/a/b/c/file.txt", true, true},       {"/a/*/c/", "/a/b/c/d/file.txt", true, true},
+    {"/a/*/d/", "/a/b/c/d/file.txt", true, false},    {"/a/*/c/", "/a/b/x/y/c/file.txt", true, false},
+    {"/a/*/c", "/a/b/c_file.txt", true, false},       {"/a/*/c/", "/a/b/c_file.txt", true, false},
+    {"/a/*/c", "/a/b/cookie/file.txt", true, false},  {"/a/b*", "/a/b.txt", true, true},
+    {"/a/b*", "/a/b/file.txt", true, true},           {"/a/{0.txt,1.txt}", "/a/0.txt", true, true},
+    {"/a/*/{0.txt,1.txt}", "/a/0.txt", false, false}, {"/a/b/[cde-h]/i/", "/a/b/c/i/file.txt", true, true},
+};
+
+static void both_kinds_of_globs_follow_the_table(void **state)
+{
+    struct fixture *f = *state;
+    f->spec.subtree = true;
+    for (size_t i = 0; i < 2 * COUNTOF(rows); i++) {
+        bool strict = i % 2, wanted = strict ? rows[i / 2].strict : rows[i / 2].loose;
+        char *folder = arena_printf(f->arena, "%zu", i);
+        put(f, arena_printf(f->arena, "%s%s", folder, rows[i / 2].file));
+        f->spec.strict_glob = strict;
+        f->load[0] = in(f, arena_printf(f->arena, "%s%s", folder, rows[i / 2].pattern));
+        bool ok = walk_it(f, 0);
+        if (!ok) assert_int_equal(f->err.condition, COND_PATH_NOT_FOUND); /* A plain path that is not there. */
+        if ((f->count == 1) != wanted) fail_msg("%s %s %s", rows[i / 2].pattern, rows[i / 2].file, strict ? "strict" : "loose");
+        const char *path = in(f, arena_printf(f->arena, "%s%s", folder, rows[i / 2].file));
+        assert_true(!walk_why_not(make_walk(f), path, f->arena) == wanted); /* `why` agrees with the walk. */
+    }
+}
+
+static void braces_with_slashes_and_nesting_are_spelled_out(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a/x/1.json");
+    put(f, "b/y/2.json");
+    put(f, "c/z/3.json");
+    expect(f, "{a/x,b/{y,q}}/*.json", "/a/x/1.json /b/y/2.json");
+    expect(f, "[a-b]/?/*.json", "/a/x/1.json /b/y/2.json");
+    expect(f, "[^ab]/*", "/c/z/3.json");
+    f->load[0] = in(f, "{a,b");
+    assert_null(walk_new(&f->spec, f->arena, &f->err));
+}
+
+static void an_escaped_wildcard_is_a_plain_character(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a*b/1.json");
+    put(f, "axb/2.json");
+    expect(f, "a\\*b", "/a*b/1.json");
+    f->spec.strict_glob = false;
+    expect(f, "a\\*b", "/a*b/1.json");
+}
+
+static void a_pattern_never_enters_what_cannot_match(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 20; i++) put(f, arena_printf(f->arena, "d%d/e/f/x.json", i));
+    f->spec.subtree = true;
+    expect(f, "d1/e/*", "/d1/e/f/x.json");
+    assert_in_range(f->stats.directories, 1, 3);
+    f->spec.strict_glob = false;
+    expect(f, "d[3]/e/f/*.json", "/d3/e/f/x.json");
+    assert_in_range(f->stats.directories, 1, 4);
+}
+
+/* --- Names and depth ---------------------------------------------------------------------------------------------- */
+
+static void hidden_names_are_left_out_at_every_level(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {".dir/c", ".y", "_common_metadata", "_metadata", "_dir/b", "_x", "a", "d._COPYING_", "e_", "_k=1/f", "sub/_t/g", "x._COPYING_.y"};
+    for (size_t i = 0; i < COUNTOF(names); i++) put(f, names[i]);
+    f->spec.subtree = true;
+    expect(f, "", "/_k=1/f /a /e_ /x._COPYING_.y");
+    expect(f, "_dir", "/_dir/b"); /* Named by the user himself. */
+    expect(f, "_d*", "/_dir/b");
+    expect(f, "*", "/_k=1/f /a /e_ /x._COPYING_.y");
+    f->spec.strict_glob = false;
+    expect(f, "_dir/*", "/_dir/b");
+    expect(f, "*", "/_k=1/f /a /e_ /x._COPYING_.y");
+}
+
+static void without_subtree_only_key_value_folders_are_entered(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"a", "k=1/b", "k=1/m=2/c", "k=2/plain/d", "k=/e", "sub/f", "sub/k=1/g"};
+    for (size_t i = 0; i < COUNTOF(names); i++) put(f, names[i]);
+    expect(f, "", "/a /k=/e /k=1/b /k=1/m=2/c /k=2/plain/d");
+    expect(f, "k=*", "/k=/e /k=1/b /k=1/m=2/c /k=2/plain/d");
+    expect(f, "k=1", "/k=1/b /k=1/m=2/c");
+    f->spec.subtree = true;
+    expect(f, "", "/a /k=/e /k=1/b /k=1/m=2/c /k=2/plain/d /sub/f /sub/k=1/g");
+}
+
+static void odd_names_come_through_unchanged(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "new\nline");
+    put(f, "per%20cent");
+    put(f, "\xff\xfe");
+    put(f, "back\\slash");
+    put(f, "[x]");
+    expect(f, "", "/[x] /back\\slash /new\nline /per%20cent /\xff\xfe");
+}
+
+static void a_load_path_may_be_one_file(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "d/a.json");
+    put(f, "d/b.json");
+    expect(f, "d/a.json", "/d/a.json");
+    assert_null(walk_why_not(make_walk(f), in(f, "d/a.json"), f->arena));
+    assert_non_null(walk_why_not(make_walk(f), in(f, "d/b.json"), f->arena));
+    struct sighting sighting;
+    bool found;
+    assert_true(walk_look_at(make_walk(f), in(f, "d"), "a.json", &sighting, &found, &f->err));
+    assert_true(found);
+}
+
+static void a_missing_folder_is_an_error_a_glob_without_match_is_not(void **state)
+{
+    struct fixture *f = *state;
+    f->load[0] = in(f, "none");
+    assert_false(walk_it(f, 0));
+    assert_int_equal(f->err.condition, COND_PATH_NOT_FOUND);
+    expect(f, "none*", "");
+    expect(f, "none/x*", "");
+}
+
+static void path_glob_filter_looks_at_base_names(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a.json");
+    put(f, "b.json");
+    put(f, "c.csv");
+    f->spec.path_glob_filter = "[^a]*.json";
+    expect(f, "", "/b.json");
+    f->spec.path_glob_filter = "*.{csv,txt}";
+    expect(f, "", "/c.csv");
+    assert_non_null(strstr(walk_why_not(make_walk(f), in(f, "b.json"), f->arena), "pathGlobFilter"));
+}
+
+static void times_outside_the_window_are_left_out(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "old");
+    put(f, "new");
+    struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}}, new[2] = {{.tv_sec = 2000}, {.tv_sec = 2000}};
+    utimensat(AT_FDCWD, in(f, "old"), old, 0);
+    utimensat(AT_FDCWD, in(f, "new"), new, 0);
+    f->spec.modified_after_us = 1000000000; /* Exclusive. */
+    expect(f, "", "/new");
+    f->spec.modified_after_us = 999999999;
+    f->spec.modified_before_us = 2000000000;
+    expect(f, "", "/old");
+    assert_non_null(strstr(walk_why_not(make_walk(f), in(f, "new"), f->arena), "modifiedBefore"));
+}
+
+static void why_names_the_first_rule(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "l/sub/a");
+    put(f, "l/_h/a");
+    f->load[0] = in(f, "l");
+    struct walk *walk = make_walk(f);
+    assert_non_null(strstr(walk_why_not(walk, "/elsewhere/a", f->arena), "not under the load path"));
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/sub/a"), f->arena), "recursiveFileLookup"));
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/_h/a"), f->arena), "hidden"));
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/none"), f->arena), "No such file"));
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/sub"), f->arena), "folder"));
+    assert_true(walk_enters(walk, in(f, "l")));
+    assert_true(walk_enters(walk, f->folder)); /* On the way to the load path. */
+    assert_false(walk_enters(walk, in(f, "l/sub")));
+    assert_true(walk_enters(walk, in(f, "l/k=1/x")));
+    assert_false(walk_enters(walk, in(f, "l-other")));
+}
+
+/* --- Folders that misbehave ------------------------------------------------------------------------------------------ */
+
+static void loops_of_links_end_and_broken_links_are_nothing(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "d/a");
+    assert_int_equal(symlink("..", in(f, "d/up")), 0);
+    assert_int_equal(symlink("nowhere", in(f, "d/broken")), 0);
+    assert_int_equal(symlink("a", in(f, "d/alias")), 0);
+    assert_int_equal(mkfifo(in(f, "d/pipe"), 0666), 0);
+    f->spec.subtree = true;
+    expect(f, "d", "/d/a /d/alias");
+}
+
+static void an_unreadable_folder_is_told_and_the_others_go_on(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a/x");
+    put(f, "b/y");
+    chmod(in(f, "a"), 0);
+    f->spec.subtree = true;
+    f->load[0] = f->folder;
+    assert_true(walk_it(f, 0));
+    bool root = geteuid() == 0;
+    assert_int_equal(f->count, root ? 2 : 1);
+    assert_int_equal(f->unreadable, root ? 0 : 1);
+    chmod(in(f, "a"), 0700);
+}
+
+static void a_walk_can_be_stopped(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a");
+    f->load[0] = f->folder;
+    struct cancel cancel = {2};
+    struct walk_visitor visitor = {.user = f, .known = on_known, .found = on_found};
+    assert_false(walk_run(make_walk(f), &visitor, 0, &cancel, &f->stats, &f->err));
+    assert_int_equal(f->err.condition, COND_INLET_CANCELLED);
+}
+
+static void names_by_the_thousand_come_once_each(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 9000; i++) put(f, arena_printf(f->arena, "n%d", i));
+    f->load[0] = f->folder;
+    f->known = "n77";
+    f->spec.path_glob_filter = "n77{,?}";
+    assert_true(walk_it(f, 0));
+    assert_int_equal(f->stats.names, 9000);
+    assert_int_equal(f->stats.files_known, 1);
+    assert_int_equal(f->count, 10);
+}
+
+/* --- Marks ------------------------------------------------------------------------------------------------------------- */
+
+static int64_t later(void) { return INT64_C(4000000000000000); }
+
+static void a_still_folder_is_marked_and_then_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "d/a");
+    f->load[0] = in(f, "d");
+    f->spec.use_marks = true;
+    assert_true(walk_it(f, 0)); /* Now, it is too young. */
+    assert_int_equal(f->marks, 0);
+    assert_true(walk_it(f, later()));
+    if (f->marks == 0) skip(); /* Not a file system on which marks count. */
+    f->give_mark = true;
+    assert_true(walk_it(f, later()));
+    assert_int_equal(f->count, 0);
+    assert_int_equal(f->stats.directories_passed_over, 1);
+    put(f, "d/b");
+    assert_true(walk_it(f, later()));
+    assert_int_equal(f->count, 2);
+}
+
+static void a_marked_folder_still_leads_to_its_subfolders(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "d/a");
+    put(f, "d/sub/b");
+    f->load[0] = in(f, "d");
+    f->spec.use_marks = f->spec.subtree = true;
+    assert_true(walk_it(f, later()));
+    if (f->marks == 0) skip();
+    assert_int_equal(f->marks, 2);
+    struct stat info;
+    stat(in(f, "d"), &info);
+    f->mark = (struct walk_mark){in(f, "d"), info.st_dev, info.st_ino, info.st_mtim.tv_sec * INT64_C(1000000000) + info.st_mtim.tv_nsec,
+                                 info.st_ctim.tv_sec * INT64_C(1000000000) + info.st_ctim.tv_nsec};
+    f->give_mark = true;
+    struct walk_visitor visitor = {.user = f, .known = on_known, .found = on_found, .marked = on_marked, .seen = on_seen};
+    f->count = 0;
+    assert_true(walk_run(make_walk(f), &visitor, later(), NULL, &f->stats, &f->err));
+    assert_int_equal(f->count, 1);
+    assert_string_equal(f->found[0], "/d/sub/b");
+}
+
+static void what_could_change_unseen_is_not_marked(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "d/a");
+    f->load[0] = in(f, "d");
+    f->spec.use_marks = true;
+    f->spec.modified_after_us = later(); /* Left out by its time, which may move. */
+    assert_true(walk_it(f, later()));
+    assert_int_equal(f->marks, 0);
+    f->spec.modified_after_us = INT64_MIN;
+    assert_int_equal(symlink("/tmp", in(f, "d/link")), 0);
+    assert_true(walk_it(f, later()));
+    assert_int_equal(f->marks, 0);
+    unlink(in(f, "d/link"));
+    f->spec.stat_known = true;
+    assert_true(walk_it(f, later()));
+    assert_int_equal(f->marks, 0);
+}
+
+static void only_one_folder_can_be_looked_at(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "l/k=1/a");
+    put(f, "l/k=2/b");
+    put(f, "l/sub/c");
+    f->load[0] = in(f, "l");
+    struct walk_visitor visitor = {.user = f, .known = on_known, .found = on_found};
+    assert_true(walk_run_under(make_walk(f), in(f, "l/k=2"), &visitor, 0, NULL, &f->stats, &f->err));
+    assert_int_equal(f->count, 1);
+    assert_string_equal(f->found[0], "/l/k=2/b");
+    assert_true(walk_run_under(make_walk(f), in(f, "l/sub"), &visitor, 0, NULL, &f->stats, &f->err));
+    assert_true(walk_run_under(make_walk(f), in(f, "l/gone=1"), &visitor, 0, NULL, &f->stats, &f->err));
+    assert_int_equal(f->count, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(both_kinds_of_globs_follow_the_table), TEST(braces_with_slashes_and_nesting_are_spelled_out), TEST(an_escaped_wildcard_is_a_plain_character),
+        TEST(a_pattern_never_enters_what_cannot_match), TEST(hidden_names_are_left_out_at_every_level), TEST(without_subtree_only_key_value_folders_are_entered),
+        TEST(odd_names_come_through_unchanged), TEST(a_load_path_may_be_one_file), TEST(a_missing_folder_is_an_error_a_glob_without_match_is_not),
+        TEST(path_glob_filter_looks_at_base_names), TEST(times_outside_the_window_are_left_out), TEST(why_names_the_first_rule),
+        TEST(loops_of_links_end_and_broken_links_are_nothing), TEST(an_unreadable_folder_is_told_and_the_others_go_on), TEST(a_walk_can_be_stopped),
+        TEST(names_by_the_thousand_come_once_each), TEST(a_still_folder_is_marked_and_then_passed_over), TEST(a_marked_folder_still_leads_to_its_subfolders),
+        TEST(what_could_change_unseen_is_not_marked), TEST(only_one_folder_can_be_looked_at),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
