@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ENTER_TRIES = 100 };
 enum { FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 static int open_root(const char *root, struct error *err)
@@ -28,7 +29,9 @@ static int enter(int parent, const char *root, const char *name, struct error *e
     if (!made && errno != EEXIST) error_errno(err, "could not create folder \"%s\" below \"%s\"", name, root);
     else if (made && fsync(parent) != 0) error_errno(err, "could not sync the folder above \"%s\" below \"%s\"", name, root);
     else if ((fd = openat(parent, name, FOLDER_FLAGS)) < 0) error_errno(err, "could not open folder \"%s\" below \"%s\"", name, root);
+    int reason = errno;
     close(parent);
+    errno = reason;
     return fd;
 }
 
@@ -38,11 +41,17 @@ bool staging_begin(struct staging *staging, const char *root, const char *query_
     snprintf(batch, sizeof batch, "%lld", (long long)batch_id);
     snprintf(staging->relative, sizeof staging->relative, STAGING_FOLDER "/%s/%s", query_id, batch);
     staging_sweep(root, query_id);
-    int fd = open_root(root, err);
     const char *const levels[] = {STAGING_FOLDER, query_id, batch};
-    for (size_t i = 0; fd >= 0 && i < COUNTOF(levels); i++) fd = enter(fd, root, levels[i], err);
-    staging->folder = fd;
-    return fd >= 0;
+    /* Another query that ends now may remove the empty _inlet between our mkdir and our open. */
+    for (int tries = 0; tries < ENTER_TRIES; tries++) {
+        int fd = open_root(root, err);
+        if (fd < 0) return false;
+        for (size_t i = 0; fd >= 0 && i < COUNTOF(levels); i++) fd = enter(fd, root, levels[i], err);
+        staging->folder = fd;
+        if (fd >= 0) return true;
+        if (errno != ENOENT) return false;
+    }
+    return false;
 }
 
 int staging_create(const struct staging *staging, const char *name, struct error *err)
