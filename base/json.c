@@ -20,7 +20,8 @@ static const char *copy_text(struct arena *arena, const char *text, size_t size)
 
 static struct tree *convert(struct arena *arena, const json_t *json, int depth, struct error *err);
 
-static bool append(struct arena *arena, struct tree *parent, struct tree ***tail, const char *key, const json_t *json, int depth, struct error *err)
+static bool append(struct arena *arena, struct tree *parent, struct tree ***tail, const char *key,
+                   const json_t *json, int depth, struct error *err)
 {
     struct tree *child = convert(arena, json, depth + 1, err);
     if (!child) return false;
@@ -161,7 +162,8 @@ struct tree *tree_parse_json(struct arena *arena, struct slice text, struct erro
     const char *bytes = text.size ? (const char *)text.data : "";
     json_t *json = json_loadb(bytes, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
     if (!json) {
-        error_set(err, COND_INLET_SYNTAX, "cannot read JSON at line %d, column %d: %s", problem.line, problem.column, problem.text);
+        error_set(err, COND_INLET_SYNTAX, "cannot read JSON at line %d, column %d: %s", problem.line,
+                  problem.column, problem.text);
         if (err && problem.line > 0) err->line = problem.line;
         return NULL;
     }

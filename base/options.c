@@ -120,11 +120,13 @@ static bool parse_interval_part(const char **text, int64_t *sum)
     }
     char unit[16];
     size_t count = 0;
-    for (p = skip_blanks(end); isalpha((unsigned char)*p) && count < 15; p++) unit[count++] = (char)tolower((unsigned char)*p);
+    for (p = skip_blanks(end); isalpha((unsigned char)*p) && count < 15; p++)
+        unit[count++] = (char)tolower((unsigned char)*p);
     if (count > 1 && unit[count - 1] == 's') count--;
     unit[count] = '\0';
     if (has_fraction && strcmp(unit, "second") != 0) return false;
-    if (!scale_by_unit(number, unit, interval_units, &value) || __builtin_add_overflow(value, fraction, &value)) return false;
+    if (!scale_by_unit(number, unit, interval_units, &value) || __builtin_add_overflow(value, fraction, &value))
+        return false;
     if (__builtin_add_overflow(*sum, negative ? -value : value, sum)) return false;
     *text = skip_blanks(p);
     return true;
@@ -211,7 +213,9 @@ static bool refuse_integer(struct parse *parse, const struct option_spec *spec, 
 {
     long long minimum = spec->minimum, maximum = spec->maximum;
     if (!minimum && !maximum) return refuse(parse, spec, text, "an integer");
-    if (maximum < INT32_MAX) return refuse(parse, spec, text, arena_printf(parse->arena, "an integer between %lld and %lld", minimum, maximum));
+    if (maximum < INT32_MAX)
+        return refuse(parse, spec, text, arena_printf(parse->arena, "an integer between %lld and %lld", minimum,
+                                                      maximum));
     if (minimum == 1) return refuse(parse, spec, text, "a positive integer");
     return refuse(parse, spec, text, arena_printf(parse->arena, "an integer greater than or equal to %lld", minimum));
 }
@@ -299,16 +303,19 @@ static bool parse_value(struct parse *parse, const struct option_spec *spec, str
         value->integer = strcasecmp(text, "true") == 0;
         return value->integer || strcasecmp(text, "false") == 0 || refuse(parse, spec, text, "'true' or 'false'");
     case OPTION_INT:
-        return (parse_integer(text, &value->integer) && within(spec, value->integer)) || refuse_integer(parse, spec, text);
+        return (parse_integer(text, &value->integer) && within(spec, value->integer)) ||
+            refuse_integer(parse, spec, text);
     case OPTION_REAL:
         return parse_real(text, &value->real) || refuse(parse, spec, text, "a number");
     case OPTION_BYTES:
         return (parse_bytes_text(text, &value->integer) && within(spec, value->integer)) ||
-               refuse(parse, spec, text, spec->minimum ? "a positive byte size such as 512m or 10g" : "a byte size such as 512m or 10g");
+               refuse(parse, spec, text, "a byte size such as 512m or 10g");
     case OPTION_DURATION:
-        return parse_duration_text(text, &value->integer) || refuse(parse, spec, text, "a duration such as 7d, 12h, 30s or 500ms");
+        return parse_duration_text(text, &value->integer) ||
+            refuse(parse, spec, text, "a duration such as 7d, 12h, 30s or 500ms");
     case OPTION_INTERVAL:
-        return parse_interval_text(text, &value->integer) || refuse(parse, spec, text, "an interval such as 1 day or 30 minutes");
+        return parse_interval_text(text, &value->integer) ||
+            refuse(parse, spec, text, "an interval such as 1 day or 30 minutes");
     case OPTION_CHAR:
         return parse_char(parse, spec, value);
     case OPTION_CHOICE:
@@ -334,7 +341,8 @@ static bool check_later(struct parse *parse, const struct option_spec *spec, con
         struct option_value fallback = {.spec = spec, .text = spec->fallback};
         if (parse_value(parse, spec, &fallback) && same_value(spec, value, &fallback)) return true;
     }
-    return error_set(parse->err, COND_INLET_NOT_SUPPORTED_YET, "option '%s' is not supported yet: %s", spec->name, spec->later);
+    return error_set(parse->err, COND_INLET_NOT_SUPPORTED_YET, "option '%s' is not supported yet: %s", spec->name,
+                     spec->later);
 }
 
 /* ---- whole maps -------------------------------------------------------------------------------- */
@@ -353,7 +361,8 @@ static struct option_value *find_value(const struct options *options, const char
     return NULL;
 }
 
-static void add_rows(struct arena *arena, const struct option_spec *const *tables, size_t table_count, struct options *out)
+static void add_rows(struct arena *arena, const struct option_spec *const *tables, size_t table_count,
+                     struct options *out)
 {
     size_t count = 0;
     for (size_t t = 0; t < table_count; t++)
@@ -387,13 +396,14 @@ static bool refuse_unknown(struct parse *parse, const struct options *options, c
 static bool take_input(struct parse *parse, const struct option_input *input, struct options *options)
 {
     const char *name = input->name;
-    if (strcasecmp(parse->owner, "cloudFiles") == 0 && strncasecmp(name, "cloudFiles.", 11) == 0) name += 11;
+    bool is_cloud = strcasecmp(parse->owner, "cloudFiles") == 0;
+    if (is_cloud && strncasecmp(name, "cloudFiles.", 11) == 0) name += 11;
     struct option_value *value = find_value(options, name);
     if (!value) return refuse_unknown(parse, options, name, input->name);
     if (!input->text)
         return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' has no value", input->name);
     if (value->given && strcmp(value->text, input->text) != 0)
-        return error_set(parse->err, strcasecmp(parse->owner, "cloudFiles") == 0 ? COND_CF_INVALID_VALUE : COND_INLET_BAD_OPTION_VALUE,
+        return error_set(parse->err, is_cloud ? COND_CF_INVALID_VALUE : COND_INLET_BAD_OPTION_VALUE,
                          "option '%s' is given twice with different values", value->spec->name);
     value->text = input->text;
     value->given = true;

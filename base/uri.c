@@ -60,7 +60,8 @@ void uri_escape_component(struct buffer *out, const char *text, size_t size)
             i += length;
             continue;
         }
-        for (size_t end = i + (length ? length : 1); i < end; i++) escape_byte(out, p[i]); /* Bytes that are no text survive. */
+        for (size_t end = i + (length ? length : 1); i < end; i++)
+            escape_byte(out, p[i]); /* Bytes that are no text survive. */
     }
 }
 

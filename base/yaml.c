@@ -78,7 +78,8 @@ static void set_scalar(struct conversion *conversion, struct tree *tree, const y
     char *text = arena_alloc(conversion->arena, tree->text_size + 1);
     if (tree->text_size) memcpy(text, node->data.scalar.value, tree->text_size);
     tree->text = text;
-    if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) set_plain(tree); /* libyaml's loader does not tell tags apart. */
+    if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        set_plain(tree); /* libyaml's loader does not tell tags apart. */
 }
 
 static struct tree *convert(struct conversion *conversion, int index, int depth);
@@ -136,7 +137,8 @@ static struct tree *convert(struct conversion *conversion, int index, int depth)
     struct tree *tree = ARENA_NEW(conversion->arena, struct tree);
     tree->line = (int)node->start_mark.line + 1;
     if (depth > TREE_DEPTH_MAX) return refuse(conversion, node, "it is nested more than 1,000 levels deep", NULL), NULL;
-    if (++conversion->nodes > TREE_NODES_MAX) return refuse(conversion, node, "it has more than 1,000,000 nodes", NULL), NULL;
+    if (++conversion->nodes > TREE_NODES_MAX)
+        return refuse(conversion, node, "it has more than 1,000,000 nodes", NULL), NULL;
     switch (node->type) {
     case YAML_SEQUENCE_NODE:
         return convert_list(conversion, tree, node, depth) ? tree : NULL;
@@ -151,10 +153,12 @@ static struct tree *convert(struct conversion *conversion, int index, int depth)
 static bool refuse_text(const yaml_parser_t *parser, struct error *err)
 {
     int line = (int)parser->problem_mark.line + 1;
+    const char *problem = parser->problem ? parser->problem : "it is damaged";
+    const char *context = parser->context ? parser->context : "";
     if (parser->error == YAML_READER_ERROR) /* No mark: bytes that are not Unicode. */
-        return error_set(err, COND_INLET_SYNTAX, "cannot read YAML: %s at byte %zu", parser->problem ? parser->problem : "not Unicode", parser->problem_offset);
-    error_set(err, COND_INLET_SYNTAX, "cannot read YAML at line %d, column %d: %s%s%s", line, (int)parser->problem_mark.column + 1,
-              parser->problem ? parser->problem : "it is damaged", parser->context ? " " : "", parser->context ? parser->context : "");
+        return error_set(err, COND_INLET_SYNTAX, "cannot read YAML: %s at byte %zu", problem, parser->problem_offset);
+    error_set(err, COND_INLET_SYNTAX, "cannot read YAML at line %d, column %d: %s%s%s", line,
+              (int)parser->problem_mark.column + 1, problem, parser->context ? " " : "", context);
     if (err) err->line = line;
     return false;
 }
@@ -178,7 +182,8 @@ struct tree *tree_parse_yaml(struct arena *arena, struct slice text, struct erro
     yaml_parser_t parser;
     struct conversion conversion = {.arena = arena, .err = err};
     struct tree *tree = NULL;
-    if (!yaml_parser_initialize(&parser)) return error_set(err, COND_INLET_NO_MEMORY, "could not start the YAML parser"), NULL;
+    if (!yaml_parser_initialize(&parser))
+        return error_set(err, COND_INLET_NO_MEMORY, "could not start the YAML parser"), NULL;
     yaml_parser_set_input_string(&parser, text.size ? text.data : (const unsigned char *)"", text.size);
     if (!yaml_parser_load(&parser, &conversion.document)) {
         refuse_text(&parser, err);

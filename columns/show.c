@@ -52,7 +52,9 @@ static void print_fixed(const struct column *column, size_t row, const struct se
     case TYPE_TIMESTAMP:
         buffer_append(out, text, print_timestamp(((const int64_t *)column->values)[row], session->zone, text));
         return;
-    case TYPE_TIMESTAMP_NTZ: buffer_append(out, text, print_timestamp_ntz(((const int64_t *)column->values)[row], text)); return;
+    case TYPE_TIMESTAMP_NTZ:
+        buffer_append(out, text, print_timestamp_ntz(((const int64_t *)column->values)[row], text));
+        return;
     default: return;
     }
 }
@@ -210,7 +212,8 @@ static void add_cell(struct show_table *table, size_t column, const uint8_t *tex
     if (width > table->widths[column]) table->widths[column] = width;
 }
 
-struct show_table *show_table_new(const struct type *schema, size_t limit, size_t truncate, const struct session *session)
+struct show_table *show_table_new(const struct type *schema, size_t limit, size_t truncate,
+                                  const struct session *session)
 {
     struct arena *arena = arena_new("show table");
     struct show_table *table = ARENA_NEW(arena, struct show_table);

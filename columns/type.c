@@ -43,7 +43,8 @@ const struct type *type_array(struct arena *arena, const struct type *element, b
     return type;
 }
 
-const struct type *type_map(struct arena *arena, const struct type *key, const struct type *value, bool value_contains_null)
+const struct type *type_map(struct arena *arena, const struct type *key, const struct type *value,
+                            bool value_contains_null)
 {
     struct type *type = ARENA_NEW(arena, struct type);
     type->kind = TYPE_MAP;
@@ -110,7 +111,8 @@ bool type_equal(const struct type *a, const struct type *b, bool compare_nullabi
     for (size_t i = 0; i < a->field_count; i++) {
         const struct field *x = &a->fields[i], *y = &b->fields[i];
         if (compare_nullability && x->nullable != y->nullable) return false;
-        if (a->kind == TYPE_STRUCT && (x->name_size != y->name_size || memcmp(x->name, y->name, x->name_size) != 0)) return false;
+        if (a->kind == TYPE_STRUCT && (x->name_size != y->name_size || memcmp(x->name, y->name, x->name_size) != 0))
+            return false;
         if (!type_equal(x->type, y->type, compare_nullability)) return false;
     }
     return true;

@@ -132,7 +132,8 @@ static bool at_sign(const struct ddl *ddl, char sign)
 
 static bool at_word(const struct ddl *ddl, const char *word)
 {
-    return ddl->token.kind == TOKEN_WORD && ddl->token.size == strlen(word) && strncasecmp(ddl->token.start, word, ddl->token.size) == 0;
+    return ddl->token.kind == TOKEN_WORD && ddl->token.size == strlen(word) &&
+        strncasecmp(ddl->token.start, word, ddl->token.size) == 0;
 }
 
 static bool accept_sign(struct ddl *ddl, char sign)
@@ -157,9 +158,12 @@ static bool fail_at(struct ddl *ddl, enum condition condition, const char *text)
 
 static bool fail_syntax(struct ddl *ddl, const char *wanted)
 {
-    if (ddl->token.kind == TOKEN_END) return fail_at(ddl, COND_PARSE_SYNTAX_ERROR, arena_printf(ddl->arena, "syntax error at or near end of input: expected %s", wanted));
+    if (ddl->token.kind == TOKEN_END)
+        return fail_at(ddl, COND_PARSE_SYNTAX_ERROR,
+                       arena_printf(ddl->arena, "syntax error at or near end of input: expected %s", wanted));
     return fail_at(ddl, COND_PARSE_SYNTAX_ERROR,
-                   arena_printf(ddl->arena, "syntax error at or near '%.*s': expected %s", (int)(ddl->token.size > 60 ? 60 : ddl->token.size), ddl->token.start, wanted));
+                   arena_printf(ddl->arena, "syntax error at or near '%.*s': expected %s",
+                                (int)(ddl->token.size > 60 ? 60 : ddl->token.size), ddl->token.start, wanted));
 }
 
 static bool expect_sign(struct ddl *ddl, char sign)
@@ -190,15 +194,23 @@ static const struct type *parse_decimal(struct ddl *ddl)
         if (accept_sign(ddl, ',') && !parse_number(ddl, &scale)) return NULL;
         if (!expect_sign(ddl, ')')) return NULL;
     }
-    if (precision > 38) return fail_at(ddl, COND_DECIMAL_PRECISION, arena_printf(ddl->arena, "decimal precision %d exceeds max precision 38", precision)), NULL;
-    if (precision < 1) return fail_at(ddl, COND_UNSUPPORTED_DATATYPE, "a decimal precision must be between 1 and 38"), NULL;
-    if (scale > precision) return fail_at(ddl, COND_UNSUPPORTED_DATATYPE, arena_printf(ddl->arena, "decimal scale (%d) cannot be greater than precision (%d)", scale, precision)), NULL;
+    if (precision > 38)
+        return fail_at(ddl, COND_DECIMAL_PRECISION,
+                       arena_printf(ddl->arena, "decimal precision %d exceeds max precision 38", precision)), NULL;
+    if (precision < 1)
+        return fail_at(ddl, COND_UNSUPPORTED_DATATYPE, "a decimal precision must be between 1 and 38"), NULL;
+    if (scale > precision)
+        return fail_at(ddl, COND_UNSUPPORTED_DATATYPE,
+                       arena_printf(ddl->arena, "decimal scale (%d) cannot be greater than precision (%d)", scale,
+                                    precision)), NULL;
     return type_decimal(ddl->arena, precision, scale);
 }
 
 static const struct type *parse_array(struct ddl *ddl)
 {
-    if (!accept_sign(ddl, '<')) return fail_at(ddl, COND_INCOMPLETE_TYPE_ARRAY, "the definition of ARRAY type is incomplete. Provide an element type, such as ARRAY<elementType>"), NULL;
+    if (!accept_sign(ddl, '<'))
+        return fail_at(ddl, COND_INCOMPLETE_TYPE_ARRAY,
+                       "the definition of ARRAY type is incomplete. Provide an element type, such as ARRAY<elementType>"), NULL;
     const struct type *element = parse_type(ddl);
     if (!element || !expect_sign(ddl, '>')) return NULL;
     return type_array(ddl->arena, element, true);
@@ -206,7 +218,9 @@ static const struct type *parse_array(struct ddl *ddl)
 
 static const struct type *parse_map(struct ddl *ddl)
 {
-    if (!accept_sign(ddl, '<')) return fail_at(ddl, COND_INCOMPLETE_TYPE_MAP, "the definition of MAP type is incomplete. Provide a key type and a value type, such as MAP<TIMESTAMP, INT>"), NULL;
+    if (!accept_sign(ddl, '<'))
+        return fail_at(ddl, COND_INCOMPLETE_TYPE_MAP,
+                       "the definition of MAP type is incomplete. Provide a key type and a value type, such as MAP<TIMESTAMP, INT>"), NULL;
     const struct type *key = parse_type(ddl);
     if (!key || !expect_sign(ddl, ',')) return NULL;
     const struct type *value = parse_type(ddl);
@@ -266,7 +280,8 @@ static const struct type *parse_fields(struct ddl *ddl, char end)
         more = accept_sign(ddl, ',');
     }
     if (end ? expect_sign(ddl, end) : ddl->token.kind == TOKEN_END || fail_syntax(ddl, "',' or the end"))
-        type = type_struct(ddl->arena, (const struct field *)(const void *)fields.data, fields.size / sizeof(struct field));
+        type = type_struct(ddl->arena, (const struct field *)(const void *)fields.data,
+                           fields.size / sizeof(struct field));
 fail:
     buffer_free(&fields);
     return type;
@@ -274,7 +289,9 @@ fail:
 
 static const struct type *parse_struct(struct ddl *ddl)
 {
-    if (!accept_sign(ddl, '<')) return fail_at(ddl, COND_INCOMPLETE_TYPE_STRUCT, "the definition of STRUCT type is incomplete. Provide at least one field type, such as STRUCT<name: STRING>"), NULL;
+    if (!accept_sign(ddl, '<'))
+        return fail_at(ddl, COND_INCOMPLETE_TYPE_STRUCT,
+                       "the definition of STRUCT type is incomplete. Provide at least one field type, such as STRUCT<name: STRING>"), NULL;
     return parse_fields(ddl, '>');
 }
 
@@ -293,7 +310,9 @@ static const struct type *parse_string(struct ddl *ddl)
     if (!accept_word(ddl, "COLLATE")) return type_primitive(TYPE_STRING);
     if (ddl->token.kind != TOKEN_WORD && ddl->token.kind != TOKEN_QUOTED) return fail_syntax(ddl, "a collation"), NULL;
     bool is_binary = at_word(ddl, "UTF8_BINARY");
-    if (!is_binary) return fail_at(ddl, COND_INLET_NOT_SUPPORTED_YET, "collations other than UTF8_BINARY are not supported yet"), NULL;
+    if (!is_binary)
+        return fail_at(ddl, COND_INLET_NOT_SUPPORTED_YET,
+                       "collations other than UTF8_BINARY are not supported yet"), NULL;
     next_token(ddl);
     return type_primitive(TYPE_STRING);
 }
@@ -301,9 +320,12 @@ static const struct type *parse_string(struct ddl *ddl)
 static const struct type *refuse_char(struct ddl *ddl)
 {
     int size;
-    if (!accept_sign(ddl, '(')) return fail_at(ddl, COND_DATATYPE_MISSING_SIZE, "a CHAR or VARCHAR type needs a length, such as VARCHAR(10)"), NULL;
+    if (!accept_sign(ddl, '('))
+        return fail_at(ddl, COND_DATATYPE_MISSING_SIZE,
+                       "a CHAR or VARCHAR type needs a length, such as VARCHAR(10)"), NULL;
     if (!parse_number(ddl, &size) || !expect_sign(ddl, ')')) return NULL;
-    return fail_at(ddl, COND_UNSUPPORTED_CHAR_OR_VARCHAR, "the char/varchar type cannot be used in a schema. Use STRING instead"), NULL;
+    return fail_at(ddl, COND_UNSUPPORTED_CHAR_OR_VARCHAR,
+                   "the char/varchar type cannot be used in a schema. Use STRING instead"), NULL;
 }
 
 struct type_word {
@@ -327,9 +349,12 @@ static const struct type *refuse_word(struct ddl *ddl, const struct token *word)
     ddl->token = *word; /* The message points at it. */
     for (size_t i = 0; i < COUNTOF(later_types); i++)
         if (at_word(ddl, later_types[i]))
-            return fail_at(ddl, COND_INLET_NOT_SUPPORTED_YET, arena_printf(ddl->arena, "type %s is not supported yet", later_types[i])), NULL;
-    if (at_word(ddl, "time")) return fail_at(ddl, COND_UNSUPPORTED_TIME_TYPE, "the data type TIME is not supported"), NULL;
-    fail_at(ddl, COND_UNSUPPORTED_DATATYPE, arena_printf(ddl->arena, "unsupported data type \"%.*s\"", (int)word->size, word->start));
+            return fail_at(ddl, COND_INLET_NOT_SUPPORTED_YET,
+                           arena_printf(ddl->arena, "type %s is not supported yet", later_types[i])), NULL;
+    if (at_word(ddl, "time"))
+        return fail_at(ddl, COND_UNSUPPORTED_TIME_TYPE, "the data type TIME is not supported"), NULL;
+    fail_at(ddl, COND_UNSUPPORTED_DATATYPE, arena_printf(ddl->arena, "unsupported data type \"%.*s\"",
+                                                         (int)word->size, word->start));
     const char *names[COUNTOF(type_words) + 7] = {"string", "decimal", "timestamp", "array", "map", "struct"};
     for (size_t i = 0; i < COUNTOF(type_words); i++) names[6 + i] = type_words[i].word;
     const char *nearest = nearest_name(arena_strndup(ddl->arena, word->start, word->size), names);
@@ -344,18 +369,21 @@ static const struct type *parse_named(struct ddl *ddl)
         if (accept_word(ddl, type_words[i].word)) return type_primitive(type_words[i].kind);
     if (accept_word(ddl, "string")) return parse_string(ddl);
     if (accept_word(ddl, "timestamp")) return parse_timestamp(ddl);
-    if (accept_word(ddl, "decimal") || accept_word(ddl, "dec") || accept_word(ddl, "numeric")) return parse_decimal(ddl);
+    if (accept_word(ddl, "decimal") || accept_word(ddl, "dec") || accept_word(ddl, "numeric"))
+        return parse_decimal(ddl);
     if (accept_word(ddl, "array")) return parse_array(ddl);
     if (accept_word(ddl, "map")) return parse_map(ddl);
     if (accept_word(ddl, "struct")) return parse_struct(ddl);
-    if (accept_word(ddl, "char") || accept_word(ddl, "character") || accept_word(ddl, "varchar")) return refuse_char(ddl);
+    if (accept_word(ddl, "char") || accept_word(ddl, "character") || accept_word(ddl, "varchar"))
+        return refuse_char(ddl);
     return refuse_word(ddl, &word);
 }
 
 static const struct type *parse_type(struct ddl *ddl)
 {
     if (ddl->token.kind != TOKEN_WORD) return fail_syntax(ddl, "a data type"), NULL;
-    if (++ddl->depth > TYPE_DEPTH_MAX + 1) return fail_at(ddl, COND_TOO_COMPLEX, "the type is nested more than 1,000 levels deep"), NULL;
+    if (++ddl->depth > TYPE_DEPTH_MAX + 1)
+        return fail_at(ddl, COND_TOO_COMPLEX, "the type is nested more than 1,000 levels deep"), NULL;
     const struct type *type = parse_named(ddl);
     ddl->depth--;
     return type;
@@ -391,7 +419,8 @@ const struct type *type_parse_ddl(struct arena *arena, const char *text, struct 
     return parse_ddl(arena, text, TYPE_TIMESTAMP, err);
 }
 
-const struct type *schema_parse_ddl_as(struct arena *arena, const char *text, enum type_kind timestamp, struct error *err)
+const struct type *schema_parse_ddl_as(struct arena *arena, const char *text, enum type_kind timestamp,
+                                       struct error *err)
 {
     const struct type *type = parse_ddl(arena, text, timestamp, err);
     if (!type || type->kind == TYPE_STRUCT) return type;
@@ -412,9 +441,12 @@ const struct type *schema_parse_ddl(struct arena *arena, const char *text, struc
 
 static const char *const ddl_names[] = {
     [TYPE_BOOLEAN] = "BOOLEAN", [TYPE_TINYINT] = "TINYINT",   [TYPE_SMALLINT] = "SMALLINT",   [TYPE_INT] = "INT",
-    [TYPE_BIGINT] = "BIGINT",   [TYPE_FLOAT] = "FLOAT",       [TYPE_DOUBLE] = "DOUBLE",       [TYPE_DECIMAL] = "DECIMAL",
-    [TYPE_STRING] = "STRING",   [TYPE_BINARY] = "BINARY",     [TYPE_DATE] = "DATE",           [TYPE_TIMESTAMP] = "TIMESTAMP",
-    [TYPE_TIMESTAMP_NTZ] = "TIMESTAMP_NTZ", [TYPE_ARRAY] = "ARRAY", [TYPE_MAP] = "MAP", [TYPE_STRUCT] = "STRUCT", [TYPE_VOID] = "VOID",
+    [TYPE_BIGINT] = "BIGINT",   [TYPE_FLOAT] = "FLOAT",       [TYPE_DOUBLE] = "DOUBLE",
+    [TYPE_DECIMAL] = "DECIMAL",
+    [TYPE_STRING] = "STRING",   [TYPE_BINARY] = "BINARY",     [TYPE_DATE] = "DATE",
+    [TYPE_TIMESTAMP] = "TIMESTAMP",
+    [TYPE_TIMESTAMP_NTZ] = "TIMESTAMP_NTZ", [TYPE_ARRAY] = "ARRAY", [TYPE_MAP] = "MAP", [TYPE_STRUCT] = "STRUCT",
+    [TYPE_VOID] = "VOID",
 };
 
 void type_print_name(const struct field *field, struct buffer *out)
@@ -440,7 +472,8 @@ static void print_comment(const struct field *field, struct buffer *out)
 {
     if (!field->metadata_json || !strstr(field->metadata_json, "\"comment\"")) return;
     struct arena *scratch = arena_new("comment");
-    const char *comment = tree_get_text(tree_parse_json(scratch, slice_text(field->metadata_json), NULL), "comment", NULL);
+    const char *comment = tree_get_text(tree_parse_json(scratch, slice_text(field->metadata_json), NULL), "comment",
+                                        NULL);
     if (comment) {
         buffer_text(out, " COMMENT '");
         for (; *comment; comment++) {

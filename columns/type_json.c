@@ -25,7 +25,8 @@ struct members {
 static bool refuse(struct json_text *json, const char *at, const char *what)
 {
     size_t offset = at ? (size_t)(at - json->start) : 0;
-    return error_set(json->err, COND_INVALID_JSON_DATA_TYPE, "failed to convert the JSON text of a schema to a data type: %s at byte %zu", what, offset);
+    return error_set(json->err, COND_INVALID_JSON_DATA_TYPE,
+                     "failed to convert the JSON text of a schema to a data type: %s at byte %zu", what, offset);
 }
 
 /* ---- walking over JSON ------------------------------------------------------------------------- */
@@ -49,7 +50,9 @@ static const char *skip_string(struct json_text *json, const char *p)
 static const char *skip_word(struct json_text *json, const char *p)
 {
     const char *start = p;
-    while (p < json->end && (((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || (*p >= '0' && *p <= '9') || *p == '+' || *p == '-' || *p == '.')) p++;
+    while (p < json->end && (((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || (*p >= '0' && *p <= '9') || *p == '+' ||
+                             *p == '-' || *p == '.'))
+        p++;
     return p > start ? p : (refuse(json, p, "an unexpected character"), NULL);
 }
 
@@ -95,7 +98,8 @@ static int hex4(const char *p, const char *end)
     int value = 0;
     if (end - p < 4) return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : (p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f' ? (p[i] | 0x20) - 'a' + 10 : -1;
+        char lower = (char)(p[i] | 0x20);
+        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
         if (digit < 0) return -1;
         value = value << 4 | digit;
     }
@@ -158,7 +162,8 @@ static const char *take_string(struct json_text *json, const char *p, size_t *si
         if (*q == '\\') q = decode_escape(q + 1, end - 1, &out);
         else buffer_byte(&out, (uint8_t)*q++);
     }
-    if (q && (!out.size || !memchr(out.data, 0, out.size))) text = arena_strndup(json->arena, out.size ? (const char *)out.data : "", out.size);
+    if (q && (!out.size || !memchr(out.data, 0, out.size)))
+        text = arena_strndup(json->arena, out.size ? (const char *)out.data : "", out.size);
     else refuse(json, p, "a string that holds what it cannot");
     *size = out.size;
     buffer_free(&out);
@@ -221,7 +226,8 @@ static bool take_metadata(struct json_text *json, const char *p, struct field *f
     const char *end = skip_value(json, p);
     if (!end) return false;
     struct tree *tree = tree_parse_json(json->arena, slice_of(p, (size_t)(end - p)), NULL);
-    if (!tree || (tree->kind != TREE_MAP && tree->kind != TREE_NULL)) return refuse(json, p, "metadata that is not an object");
+    if (!tree || (tree->kind != TREE_MAP && tree->kind != TREE_NULL))
+        return refuse(json, p, "metadata that is not an object");
     if (tree->count) field->metadata_json = arena_strndup(json->arena, p, (size_t)(end - p));
     return true;
 }
@@ -252,7 +258,9 @@ static const struct type *parse_struct(struct json_text *json, const struct memb
         more = at(json, p, ',');
         if (more) p = expect(json, p, ',');
     }
-    if (p && expect(json, p, ']')) type = type_struct(json->arena, (const struct field *)(const void *)fields.data, fields.size / sizeof(struct field));
+    if (p && expect(json, p, ']'))
+        type = type_struct(json->arena, (const struct field *)(const void *)fields.data,
+                           fields.size / sizeof(struct field));
 fail:
     buffer_free(&fields);
     return type;
@@ -270,7 +278,8 @@ static const struct type *parse_array(struct json_text *json, const struct membe
 static const struct type *parse_map(struct json_text *json, const struct members *members)
 {
     bool contains_null;
-    if (!members->key_type || !members->value_type) return refuse(json, members->type, "a map needs a keyType and a valueType"), NULL;
+    if (!members->key_type || !members->value_type)
+        return refuse(json, members->type, "a map needs a keyType and a valueType"), NULL;
     const struct type *key = parse_type(json, members->key_type);
     const struct type *value = key ? parse_type(json, members->value_type) : NULL;
     if (!value || !parse_flag(json, members->value_contains_null, &contains_null)) return NULL;
@@ -288,23 +297,29 @@ static const struct type *parse_object(struct json_text *json, const char *p)
     if (strcmp(kind, "struct") == 0) return parse_struct(json, &members);
     if (strcmp(kind, "array") == 0) return parse_array(json, &members);
     if (strcmp(kind, "map") == 0) return parse_map(json, &members);
-    if (strcmp(kind, "udt") == 0) return error_set(json->err, COND_INLET_NOT_SUPPORTED_YET, "user-defined types in a schema are not supported"), NULL;
+    if (strcmp(kind, "udt") == 0)
+        return error_set(json->err, COND_INLET_NOT_SUPPORTED_YET,
+                         "user-defined types in a schema are not supported"), NULL;
     return refuse(json, members.type, "a type that is none of struct, array, map"), NULL;
 }
 
 static const char *const json_names[] = {
     [TYPE_BOOLEAN] = "boolean", [TYPE_TINYINT] = "byte",  [TYPE_SMALLINT] = "short",      [TYPE_INT] = "integer",
     [TYPE_BIGINT] = "long",     [TYPE_FLOAT] = "float",   [TYPE_DOUBLE] = "double",       [TYPE_DECIMAL] = "decimal",
-    [TYPE_STRING] = "string",   [TYPE_BINARY] = "binary", [TYPE_DATE] = "date",           [TYPE_TIMESTAMP] = "timestamp",
-    [TYPE_TIMESTAMP_NTZ] = "timestamp_ntz", [TYPE_ARRAY] = "array", [TYPE_MAP] = "map", [TYPE_STRUCT] = "struct", [TYPE_VOID] = "void",
+    [TYPE_STRING] = "string",   [TYPE_BINARY] = "binary", [TYPE_DATE] = "date",
+    [TYPE_TIMESTAMP] = "timestamp",
+    [TYPE_TIMESTAMP_NTZ] = "timestamp_ntz", [TYPE_ARRAY] = "array", [TYPE_MAP] = "map", [TYPE_STRUCT] = "struct",
+    [TYPE_VOID] = "void",
 };
 
 /* decimal(p,s), blanks allowed. */
 static const struct type *parse_decimal(struct json_text *json, const char *p, const char *word)
 {
     int precision, scale, used = -1;
-    bool is_decimal = strlen(word) < 24 && sscanf(word, "decimal ( %d , %d )%n", &precision, &scale, &used) == 2 && used == (int)strlen(word);
-    if (!is_decimal || precision < 1 || precision > 38 || scale < 0 || scale > precision) return refuse(json, p, "a decimal that is not decimal(p,s) with p up to 38"), NULL;
+    bool is_decimal = strlen(word) < 24 && sscanf(word, "decimal ( %d , %d )%n", &precision, &scale, &used) == 2 &&
+        used == (int)strlen(word);
+    if (!is_decimal || precision < 1 || precision > 38 || scale < 0 || scale > precision)
+        return refuse(json, p, "a decimal that is not decimal(p,s) with p up to 38"), NULL;
     return type_decimal(json->arena, precision, scale);
 }
 
@@ -321,8 +336,10 @@ static const struct type *parse_word(struct json_text *json, const char *p)
     if (strcmp(word, "decimal") == 0) return type_decimal(json->arena, 10, 0);
     if (strncmp(word, "decimal", 7) == 0) return parse_decimal(json, p, word);
     if (strncmp(word, "char", 4) == 0 || strncmp(word, "varchar", 7) == 0)
-        return error_set(json->err, COND_UNSUPPORTED_CHAR_OR_VARCHAR, "the char/varchar type cannot be used in a schema. Use string instead"), NULL;
-    if (strncmp(word, "time(", 5) == 0) return error_set(json->err, COND_UNSUPPORTED_TIME_TYPE, "the data type TIME is not supported"), NULL;
+        return error_set(json->err, COND_UNSUPPORTED_CHAR_OR_VARCHAR,
+                         "the char/varchar type cannot be used in a schema. Use string instead"), NULL;
+    if (strncmp(word, "time(", 5) == 0)
+        return error_set(json->err, COND_UNSUPPORTED_TIME_TYPE, "the data type TIME is not supported"), NULL;
     if (strcmp(word, "variant") == 0 || strncmp(word, "interval", 8) == 0)
         return error_set(json->err, COND_INLET_NOT_SUPPORTED_YET, "type %s is not supported yet", word), NULL;
     return refuse(json, p, arena_printf(json->arena, "the unknown type '%.100s'", word)), NULL;
@@ -330,7 +347,8 @@ static const struct type *parse_word(struct json_text *json, const char *p)
 
 static const struct type *parse_type(struct json_text *json, const char *p)
 {
-    if (json->depth > TYPE_DEPTH_MAX) return error_set(json->err, COND_TOO_COMPLEX, "the type is nested more than 1,000 levels deep"), NULL;
+    if (json->depth > TYPE_DEPTH_MAX)
+        return error_set(json->err, COND_TOO_COMPLEX, "the type is nested more than 1,000 levels deep"), NULL;
     json->depth++;
     const struct type *type = at(json, p, '{') ? parse_object(json, p) : parse_word(json, p);
     json->depth--;

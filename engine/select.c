@@ -52,14 +52,19 @@ static bool refuse_syntax(struct parser *parser)
 {
     const struct sql_token *token = &parser->token;
     size_t position = (size_t)(token->start - parser->lexer.source);
-    if (token->kind == SQL_END) return error_set(parser->err, COND_PARSE_SYNTAX_ERROR, "syntax error at or near end of input (position %zu of the query)", position);
-    return error_set(parser->err, COND_PARSE_SYNTAX_ERROR, "syntax error at or near '%.*s' (position %zu of the query)", (int)(token->size > 60 ? 60 : token->size), token->start, position);
+    if (token->kind == SQL_END)
+        return error_set(parser->err, COND_PARSE_SYNTAX_ERROR,
+                         "syntax error at or near end of input (position %zu of the query)", position);
+    return error_set(parser->err, COND_PARSE_SYNTAX_ERROR,
+                     "syntax error at or near '%.*s' (position %zu of the query)",
+                     (int)(token->size > 60 ? 60 : token->size), token->start, position);
 }
 
 static bool refuse_later(struct parser *parser, const char *what)
 {
     size_t position = (size_t)(parser->token.start - parser->lexer.source);
-    error_set(parser->err, COND_INLET_NOT_SUPPORTED_YET, "%s in a query is not supported yet (position %zu)", what, position);
+    error_set(parser->err, COND_INLET_NOT_SUPPORTED_YET, "%s in a query is not supported yet (position %zu)", what,
+              position);
     return error_hint(parser->err, "A query may list columns: SELECT a, b.c AS d, `e f`, _metadata.file_name FROM input.");
 }
 
@@ -110,9 +115,12 @@ static bool check_behind_operand(struct parser *parser, const struct item *item)
 {
     const struct sql_token *token = &parser->token;
     if (sql_is_sign(token, '('))
-        return refuse_later(parser, arena_printf(parser->lexer.arena, "the function %s", item->path[item->path_size - 1]));
-    if (token->kind == SQL_SIGN && strchr("+-*/%=<>!|&^[:", *token->start)) return refuse_later(parser, "an expression");
-    if (is_any_word(token, operator_words)) return refuse_later(parser, arena_printf(parser->lexer.arena, "the operator %s", token->name));
+        return refuse_later(parser,
+                            arena_printf(parser->lexer.arena, "the function %s", item->path[item->path_size - 1]));
+    if (token->kind == SQL_SIGN && strchr("+-*/%=<>!|&^[:", *token->start))
+        return refuse_later(parser, "an expression");
+    if (is_any_word(token, operator_words))
+        return refuse_later(parser, arena_printf(parser->lexer.arena, "the operator %s", token->name));
     return true;
 }
 
@@ -159,13 +167,17 @@ static bool parse_item(struct parser *parser, struct item *item)
     if (sql_is_word(&parser->token, "FROM")) return refuse_syntax(parser);
     struct parser ahead = *parser;
     advance(&ahead);
-    if (is_any_word(&parser->token, expression_words) && !sql_is_sign(&ahead.token, ',') && !sql_is_sign(&ahead.token, '.') &&
+    if (is_any_word(&parser->token, expression_words) && !sql_is_sign(&ahead.token, ',') &&
+        !sql_is_sign(&ahead.token, '.') &&
         !sql_is_word(&ahead.token, "AS") && !sql_is_word(&ahead.token, "FROM"))
         return refuse_literal_or_expression(parser);
-    if (sql_is_word(&parser->token, "NULL") || sql_is_word(&parser->token, "TRUE") || sql_is_word(&parser->token, "FALSE")) return refuse_later(parser, "a literal");
+    if (sql_is_word(&parser->token, "NULL") || sql_is_word(&parser->token, "TRUE") ||
+        sql_is_word(&parser->token, "FALSE"))
+        return refuse_later(parser, "a literal");
     if (!parse_path(parser, item)) return false;
     if (item->star) {
-        if (sql_is_word(&parser->token, "EXCEPT") || sql_is_word(&parser->token, "REPLACE")) return refuse_later(parser, "* EXCEPT");
+        if (sql_is_word(&parser->token, "EXCEPT") || sql_is_word(&parser->token, "REPLACE"))
+            return refuse_later(parser, "* EXCEPT");
         return true;
     }
     return check_behind_operand(parser, item) && parse_alias(parser, item) && check_behind_operand(parser, item);
@@ -176,9 +188,12 @@ static bool parse_items(struct parser *parser, struct select *select)
     static const char *const quantifiers[] = {"DISTINCT", "TRANSFORM", NULL};
     struct parser ahead = *parser;
     advance(&ahead);
-    if (is_any_word(&parser->token, quantifiers) && (is_name(&ahead.token) || sql_is_sign(&ahead.token, '*') || sql_is_sign(&ahead.token, '(')) && !sql_is_word(&ahead.token, "FROM"))
+    if (is_any_word(&parser->token, quantifiers) &&
+        (is_name(&ahead.token) || sql_is_sign(&ahead.token, '*') || sql_is_sign(&ahead.token, '(')) &&
+            !sql_is_word(&ahead.token, "FROM"))
         return refuse_later(parser, arena_printf(parser->lexer.arena, "SELECT %s", parser->token.name));
-    if (sql_is_word(&parser->token, "ALL") && is_name(&ahead.token) && !sql_is_word(&ahead.token, "FROM")) advance(parser);
+    if (sql_is_word(&parser->token, "ALL") && is_name(&ahead.token) && !sql_is_word(&ahead.token, "FROM"))
+        advance(parser);
     struct buffer items = {0};
     bool ok;
     do {
@@ -196,7 +211,8 @@ static bool parse_items(struct parser *parser, struct select *select)
 static bool refuse_relation(struct parser *parser)
 {
     if (sql_is_sign(&parser->token, '(')) return refuse_later(parser, "a subquery");
-    if (sql_is_word(&parser->token, "VALUES") || sql_is_word(&parser->token, "LATERAL")) return refuse_later(parser, parser->token.name);
+    if (sql_is_word(&parser->token, "VALUES") || sql_is_word(&parser->token, "LATERAL"))
+        return refuse_later(parser, parser->token.name);
     return refuse_syntax(parser);
 }
 
@@ -204,10 +220,12 @@ static bool refuse_relation(struct parser *parser)
 static bool parse_from(struct parser *parser, struct select *select)
 {
     if (!accept_word(parser, "FROM")) {
-        if (parser->token.kind == SQL_END || sql_is_sign(&parser->token, ';')) return refuse_later(parser, "SELECT without FROM input");
+        if (parser->token.kind == SQL_END || sql_is_sign(&parser->token, ';'))
+            return refuse_later(parser, "SELECT without FROM input");
         return refuse_syntax(parser);
     }
-    if (!is_name(&parser->token) || sql_is_word(&parser->token, "VALUES") || sql_is_word(&parser->token, "LATERAL")) return refuse_relation(parser);
+    if (!is_name(&parser->token) || sql_is_word(&parser->token, "VALUES") || sql_is_word(&parser->token, "LATERAL"))
+        return refuse_relation(parser);
     struct sql_token view = parser->token;
     advance(parser);
     if (sql_is_word(&view, "STREAM") && (is_name(&parser->token) || sql_is_sign(&parser->token, '('))) {
@@ -239,9 +257,12 @@ static bool parse_end(struct parser *parser)
 
 static bool parse_statement(struct parser *parser, struct select *select)
 {
-    if (parser->token.kind == SQL_END || sql_is_sign(&parser->token, ';')) return error_set(parser->err, COND_PARSE_EMPTY_STATEMENT, "syntax error, unexpected empty statement");
+    if (parser->token.kind == SQL_END || sql_is_sign(&parser->token, ';'))
+        return error_set(parser->err, COND_PARSE_EMPTY_STATEMENT, "syntax error, unexpected empty statement");
     if (is_any_word(&parser->token, statement_words) || sql_is_sign(&parser->token, '('))
-        return refuse_later(parser, sql_is_sign(&parser->token, '(') ? "a statement in parentheses" : arena_printf(parser->lexer.arena, "the statement %s", parser->token.name));
+        return refuse_later(parser, parser->token.kind != SQL_WORD
+                                        ? "a statement in parentheses"
+                                        : arena_printf(parser->lexer.arena, "the statement %s", parser->token.name));
     if (!accept_word(parser, "SELECT")) return refuse_syntax(parser);
     return parse_items(parser, select) && parse_from(parser, select) && parse_end(parser);
 }
@@ -307,7 +328,8 @@ static int find_column(const struct resolver *resolver, const char *name)
 static size_t skip_qualifier(const struct resolver *resolver, const struct item *item)
 {
     if (item->path_size == 0) return 0;
-    bool is_view = resolver->case_sensitive ? strcmp(item->path[0], resolver->select->view) == 0 : strcasecmp(item->path[0], resolver->select->view) == 0;
+    const char *name = item->path[0], *view = resolver->select->view;
+    bool is_view = (resolver->case_sensitive ? strcmp(name, view) : strcasecmp(name, view)) == 0;
     if (!is_view) return 0;
     if (item->path_size == 1) return item->star; /* The view's columns before a struct of its name. */
     return find_column(resolver, item->path[1]) != -1;
@@ -336,8 +358,10 @@ static bool refuse_unresolved(struct resolver *resolver, const struct item *item
     }
     qsort(candidates, resolver->visible_count, sizeof *candidates, compare_candidates);
     struct buffer list = {0};
-    for (size_t i = 0; i < resolver->visible_count && i < 5; i++) buffer_printf(&list, "%s`%s`", i ? ", " : "", candidates[i].name);
-    error_set(resolver->err, COND_UNRESOLVED_COLUMN, "a column with name %s cannot be resolved. Did you mean one of the following? [%s]",
+    for (size_t i = 0; i < resolver->visible_count && i < 5; i++)
+        buffer_printf(&list, "%s`%s`", i ? ", " : "", candidates[i].name);
+    error_set(resolver->err, COND_UNRESOLVED_COLUMN,
+              "a column with name %s cannot be resolved. Did you mean one of the following? [%s]",
               path_shown(resolver, item, item->path_size), buffer_string(&list));
     buffer_free(&list);
     return false;
@@ -345,7 +369,8 @@ static bool refuse_unresolved(struct resolver *resolver, const struct item *item
 
 static bool refuse_ambiguous(struct resolver *resolver, const struct item *item, size_t size)
 {
-    return error_set(resolver->err, COND_AMBIGUOUS_REFERENCE, "reference %s is ambiguous: several names match it", path_shown(resolver, item, size));
+    return error_set(resolver->err, COND_AMBIGUOUS_REFERENCE, "reference %s is ambiguous: several names match it",
+                     path_shown(resolver, item, size));
 }
 
 static bool refuse_field(struct resolver *resolver, const struct item *item, const struct type *type, size_t depth)
@@ -358,8 +383,10 @@ static bool refuse_field(struct resolver *resolver, const struct item *item, con
                   complex ? "taking %s out of %s, an %s, is not supported yet" : "cannot extract the value %s from %s: need a complex type but got \"%s\"",
                   item->path[depth], path_shown(resolver, item, depth), buffer_string(&list));
     } else {
-        for (size_t i = 0; i < type->field_count; i++) buffer_printf(&list, "%s`%s`", i ? ", " : "", type->fields[i].name);
-        error_set(resolver->err, COND_UNRESOLVED_FIELD, "no such struct field `%s` in %s", item->path[depth], buffer_string(&list));
+        for (size_t i = 0; i < type->field_count; i++)
+            buffer_printf(&list, "%s`%s`", i ? ", " : "", type->fields[i].name);
+        error_set(resolver->err, COND_UNRESOLVED_FIELD, "no such struct field `%s` in %s", item->path[depth],
+                  buffer_string(&list));
     }
     buffer_free(&list);
     return false;
@@ -393,7 +420,8 @@ static void add_column(struct resolver *resolver, const struct projected_column 
 }
 
 /* The fields of the struct at `prefix`, or the visible columns where it is empty. */
-static void expand(struct resolver *resolver, const struct projected_column *prefix, const struct type *type, size_t count)
+static void expand(struct resolver *resolver, const struct projected_column *prefix, const struct type *type,
+                   size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         int *path = ARENA_ARRAY(resolver->arena, int, prefix->path_size + 1);
@@ -411,7 +439,8 @@ static bool resolve_star(struct resolver *resolver, const struct item *item)
     if (item->path_size > skip_qualifier(resolver, item)) {
         if (!resolve_path(resolver, item, &prefix)) return false;
         if (prefix.type->kind != TYPE_STRUCT)
-            return error_set(resolver->err, COND_INVALID_EXTRACT_BASE, "cannot expand %s.*: it is not a struct", path_shown(resolver, item, item->path_size));
+            return error_set(resolver->err, COND_INVALID_EXTRACT_BASE, "cannot expand %s.*: it is not a struct",
+                             path_shown(resolver, item, item->path_size));
     }
     if (prefix.path_size) expand(resolver, &prefix, prefix.type, prefix.type->field_count);
     else expand(resolver, &prefix, resolver->input, resolver->visible_count);
@@ -433,7 +462,9 @@ static bool is_identity(const struct resolver *resolver, const struct projection
     if (projection->count != resolver->visible_count) return false;
     for (size_t i = 0; i < projection->count; i++) {
         const struct projected_column *column = &projection->columns[i];
-        if (column->path_size != 1 || column->path[0] != (int)i || strcmp(column->name, resolver->input->fields[i].name) != 0) return false;
+        if (column->path_size != 1 || column->path[0] != (int)i ||
+            strcmp(column->name, resolver->input->fields[i].name) != 0)
+            return false;
     }
     return true;
 }
@@ -449,7 +480,8 @@ static void fill_projection(struct resolver *resolver, struct projection *out)
     for (size_t i = 0; i < out->count; i++) {
         const struct projected_column *column = &out->columns[i];
         out->uses[column->path[0]] = true;
-        fields[i] = (struct field){.name = column->name, .name_size = strlen(column->name), .type = column->type, .nullable = column->nullable};
+        fields[i] = (struct field){.name = column->name, .name_size = strlen(column->name), .type = column->type,
+            .nullable = column->nullable};
         const struct field *from = NULL;
         const struct type *type = resolver->input;
         for (size_t j = 0; j < column->path_size; j++, type = from->type) from = &type->fields[column->path[j]];

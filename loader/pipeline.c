@@ -78,7 +78,9 @@ static bool load_name(struct load *load)
     load->pipeline->name = name ? name : stem_name(load);
     if (!name) return true;
     for (const char *p = name; *p; p++)
-        if (!is_name_byte(*p)) return tree_refuse(tree_get(root, "name"), load->err, COND_INLET_BAD_OPTION_VALUE, "the name '%s' may have letters, digits, '_' and '-' only", name);
+        if (!is_name_byte(*p))
+            return tree_refuse(tree_get(root, "name"), load->err, COND_INLET_BAD_OPTION_VALUE,
+                               "the name '%s' may have letters, digits, '_' and '-' only", name);
     return *name || tree_refuse(tree_get(root, "name"), load->err, COND_INLET_BAD_OPTION_VALUE, "the name is empty");
 }
 
@@ -103,7 +105,8 @@ static bool check_names(struct load *load, const struct tree *node, const struct
     for (size_t i = 0; i < type->field_count; i++) {
         const struct field *field = &type->fields[i];
         if (type->kind == TYPE_STRUCT && schema_find(type, field->name, field->name_size, case_sensitive) == -2)
-            return tree_refuse(node, load->err, COND_COLUMN_ALREADY_EXISTS, "the column `%s` already exists. Choose another name or rename the existing column", field->name);
+            return tree_refuse(node, load->err, COND_COLUMN_ALREADY_EXISTS,
+                               "the column `%s` already exists. Choose another name or rename the existing column", field->name);
         if (!check_names(load, node, field->type)) return false;
     }
     return true;
@@ -112,12 +115,15 @@ static bool check_names(struct load *load, const struct tree *node, const struct
 static const struct type *schema_of_file(struct load *load, const struct tree *node)
 {
     const char *file = NULL;
-    if (!tree_check_keys(node, "schema", schema_keys, load->err) || !tree_take_text(node, "file", &file, load->err)) return NULL;
-    if (!file) return tree_refuse(node, load->err, COND_INLET_MISSING_KEY, "schema needs a DDL text or the key file"), NULL;
+    if (!tree_check_keys(node, "schema", schema_keys, load->err) || !tree_take_text(node, "file", &file, load->err))
+        return NULL;
+    if (!file)
+        return tree_refuse(node, load->err, COND_INLET_MISSING_KEY, "schema needs a DDL text or the key file"), NULL;
     struct buffer text = {0};
     const struct type *type = NULL;
     const char *path = resolve_path(load, file);
-    if (file_read_all(path, PIPELINE_SIZE_MAX, &text, load->err)) type = type_parse_json(load->arena, slice_of(text.data, text.size), load->err);
+    if (file_read_all(path, PIPELINE_SIZE_MAX, &text, load->err))
+        type = type_parse_json(load->arena, slice_of(text.data, text.size), load->err);
     if (type && type->kind != TYPE_STRUCT) {
         type = NULL;
         error_set(load->err, COND_INVALID_SCHEMA_NON_STRUCT, "the schema must be a struct");
@@ -130,7 +136,8 @@ static const struct type *schema_of_file(struct load *load, const struct tree *n
 static const struct type *schema_of_text(struct load *load, const struct tree *node)
 {
     bool is_ntz = strcasecmp(conf_text(load, "spark.sql.timestampType"), "TIMESTAMP_NTZ") == 0;
-    const struct type *type = schema_parse_ddl_as(load->arena, node->text, is_ntz ? TYPE_TIMESTAMP_NTZ : TYPE_TIMESTAMP, load->err);
+    enum type_kind timestamp = is_ntz ? TYPE_TIMESTAMP_NTZ : TYPE_TIMESTAMP;
+    const struct type *type = schema_parse_ddl_as(load->arena, node->text, timestamp, load->err);
     if (!type) error_context(load->err, "reading the schema");
     return type;
 }
@@ -138,8 +145,10 @@ static const struct type *schema_of_text(struct load *load, const struct tree *n
 static bool refuse_inference(struct load *load, const struct tree *reader)
 {
     if (!options_bool(&load->pipeline->session.conf, "spark.sql.streaming.schemaInference"))
-        return tree_refuse(reader, load->err, COND_INLET_MISSING_KEY, "schema must be specified when creating a streaming source DataFrame (spark.sql.streaming.schemaInference is false)");
-    tree_refuse(reader, load->err, COND_INLET_NOT_SUPPORTED_YET, "a reader without a schema (spark.sql.streaming.schemaInference) is not supported yet");
+        return tree_refuse(reader, load->err, COND_INLET_MISSING_KEY,
+                           "schema must be specified when creating a streaming source DataFrame (spark.sql.streaming.schemaInference is false)");
+    tree_refuse(reader, load->err, COND_INLET_NOT_SUPPORTED_YET,
+                "a reader without a schema (spark.sql.streaming.schemaInference) is not supported yet");
     return error_hint(load->err, "Give the schema as DDL, such as schema: id BIGINT, name STRING, or as schema: {file: schema.json}.");
 }
 
@@ -153,9 +162,9 @@ static bool load_schema(struct load *load, const struct tree *map)
         reader->schema = type_struct(load->arena, &value, 1);
         return true;
     }
-    const struct type *type = node->kind == TREE_MAP ? schema_of_file(load, node)
-                              : node->kind == TREE_LIST ? (tree_refuse(node, load->err, COND_INLET_SYNTAX, "schema must be a DDL text or {file: ...}"), NULL)
-                                                        : schema_of_text(load, node);
+    if (node->kind == TREE_LIST)
+        return tree_refuse(node, load->err, COND_INLET_SYNTAX, "schema must be a DDL text or {file: ...}");
+    const struct type *type = node->kind == TREE_MAP ? schema_of_file(load, node) : schema_of_text(load, node);
     if (!type) return set_line(load, node), false;
     if (!check_names(load, node, type)) return false;
     reader->schema = type_as_nullable(load->arena, type);
@@ -173,9 +182,13 @@ static bool find_file_format(struct load *load, const struct tree *map, const ch
     const char *name = format;
     if (reader->settings.is_cloud_files) {
         name = NULL;
-        for (const struct tree *child = options && options->kind == TREE_MAP ? options->first : NULL; child; child = child->next)
-            if (strcasecmp(child->key, "cloudFiles.format") == 0 || strcasecmp(child->key, "format") == 0) name = (node = child)->text;
-        if (!name) return tree_refuse(map, load->err, COND_CF_FORMAT_REQUIRED, "please provide the source file format using the option 'cloudFiles.format'");
+        const struct tree *child = options && options->kind == TREE_MAP ? options->first : NULL;
+        for (; child; child = child->next)
+            if (strcasecmp(child->key, "cloudFiles.format") == 0 || strcasecmp(child->key, "format") == 0)
+                name = (node = child)->text;
+        if (!name)
+            return tree_refuse(map, load->err, COND_CF_FORMAT_REQUIRED,
+                               "please provide the source file format using the option 'cloudFiles.format'");
     }
     reader->reader = reader_find(name, load->err);
     reader->format = reader->reader ? reader->settings.is_cloud_files ? "cloudFiles" : reader->reader->name : NULL;
@@ -191,8 +204,11 @@ static bool load_reader_options(struct load *load, const struct tree *map)
     if (!tree_take_options(&load->tree, node, "options", &inputs, &count, load->err)) return false;
     bool is_cloud = reader->settings.is_cloud_files;
     const struct option_spec *tables[] = {is_cloud ? cloud_source_options : file_source_options, reader->reader->options, file_options};
-    if (!options_parse(load->arena, reader->format, tables, COUNTOF(tables), inputs, count, load->pipeline->base_dir, &reader->options, load->err)) return false;
-    return source_settings_make(&reader->options, is_cloud, &load->pipeline->session, load->arena, &reader->settings, load->err) || (set_line(load, node), false);
+    if (!options_parse(load->arena, reader->format, tables, COUNTOF(tables), inputs, count,
+                       load->pipeline->base_dir, &reader->options, load->err))
+        return false;
+    return source_settings_make(&reader->options, is_cloud, &load->pipeline->session, load->arena,
+                                &reader->settings, load->err) || (set_line(load, node), false);
 }
 
 static bool load_paths(struct load *load, const struct tree *map)
@@ -201,15 +217,20 @@ static bool load_paths(struct load *load, const struct tree *map)
     const char *const *paths, *option = options_text(&reader->options, "path");
     size_t count;
     if (!tree_take_texts(load->arena, map, "load", &paths, &count, load->err)) return false;
-    if (option && count) return tree_refuse(tree_get(map, "load"), load->err, COND_INLET_BAD_OPTION_VALUE, "there is a 'path' option set and load has a path too: give one of them");
-    if (!option && !count) return tree_refuse(map, load->err, COND_INLET_MISSING_KEY, "'path' is not specified: readStream needs load");
+    if (option && count)
+        return tree_refuse(tree_get(map, "load"), load->err, COND_INLET_BAD_OPTION_VALUE,
+                           "there is a 'path' option set and load has a path too: give one of them");
+    if (!option && !count)
+        return tree_refuse(map, load->err, COND_INLET_MISSING_KEY, "'path' is not specified: readStream needs load");
     const char **load_list = ARENA_ARRAY(load->arena, const char *, count + 2);
     for (size_t i = 0; i < count; i++) load_list[i] = paths[i];
     if (option) load_list[count++] = option;
     for (size_t i = 0; i < count; i++) {
-        if (!*load_list[i]) return tree_refuse(tree_get(map, "load"), load->err, COND_INLET_BAD_OPTION_VALUE, "a load path is empty");
+        if (!*load_list[i])
+            return tree_refuse(tree_get(map, "load"), load->err, COND_INLET_BAD_OPTION_VALUE, "a load path is empty");
         load_list[i] = resolve_path(load, load_list[i]);
-        if (is_url(load_list[i]) ? !store_find(load_list[i], load->err) : !glob_compile(load->arena, load_list[i], load->err))
+        if (is_url(load_list[i]) ? !store_find(load_list[i],
+                                               load->err) : !glob_compile(load->arena, load_list[i], load->err))
             return set_line(load, tree_get(map, "load")), false;
     }
     reader->load = load_list;
@@ -220,14 +241,16 @@ static bool load_paths(struct load *load, const struct tree *map)
 static bool load_reader(struct load *load)
 {
     const struct tree *root = load->tree.root, *map = tree_get(root, "readStream");
-    if (!refuse_key(load, root, "streams", "several streams in one pipeline (streams) are not supported yet")) return false;
+    if (!refuse_key(load, root, "streams", "several streams in one pipeline (streams) are not supported yet"))
+        return false;
     if (!refuse_key(load, root, "tables", "static tables (tables) are not supported yet")) return false;
     if (!map) return tree_refuse(root, load->err, COND_INLET_MISSING_KEY, "the key readStream is missing");
     if (!tree_check_keys(map, "readStream", reader_keys, load->err)) return false;
     if (!refuse_key(load, map, "table", "reading a table by name is not supported yet")) return false;
     const char *format = conf_text(load, "spark.sql.sources.default");
     if (!tree_take_text(map, "format", &format, load->err)) return false;
-    return find_file_format(load, map, format) && load_reader_options(load, map) && load_schema(load, map) && load_paths(load, map);
+    return find_file_format(load, map, format) && load_reader_options(load, map) && load_schema(load, map) &&
+        load_paths(load, map);
 }
 
 /* ---- query ------------------------------------------------------------------------------------- */
@@ -236,7 +259,8 @@ static bool load_query(struct load *load)
 {
     const struct tree *node = tree_get(load->tree.root, "query");
     if (node && (node->kind == TREE_LIST || node->kind == TREE_MAP))
-        return tree_refuse(node, load->err, COND_INLET_NOT_SUPPORTED_YET, "a query of several steps is not supported yet; give one SELECT");
+        return tree_refuse(node, load->err, COND_INLET_NOT_SUPPORTED_YET,
+                           "a query of several steps is not supported yet; give one SELECT");
     if (!tree_take_text(load->tree.root, "query", &load->pipeline->query, load->err)) return false;
     load->pipeline->select = select_parse(load->arena, load->pipeline->query, load->err);
     return load->pipeline->select || (set_line(load, node), false);
@@ -251,7 +275,9 @@ static bool load_command(struct load *load, const struct tree *map)
     size_t count;
     if (!tree_check_keys(node, "foreachBatch", command_keys, load->err)) return false;
     if (!tree_take_texts(load->arena, node, "command", &writer->command, &count, load->err)) return false;
-    if (!count || !*writer->command[0]) return tree_refuse(node, load->err, COND_INLET_MISSING_KEY, "foreachBatch needs a command: a list of the program and its arguments");
+    if (!count || !*writer->command[0])
+        return tree_refuse(node, load->err, COND_INLET_MISSING_KEY,
+                           "foreachBatch needs a command: a list of the program and its arguments");
     return true;
 }
 
@@ -264,8 +290,12 @@ static bool find_sink(struct load *load, const struct tree *map)
     if (!tree_take_text(map, "format", &format, load->err)) return false;
     if (!(writer->sink = sink_find(format, load->err))) return set_line(load, node), false;
     bool is_command = writer->sink == &foreach_batch_sink;
-    if (is_command && !has_command) return tree_refuse(map, load->err, COND_INLET_MISSING_KEY, "the sink foreachBatch needs the key foreachBatch: {command: [...]}");
-    if (!is_command && has_command) return tree_refuse(node, load->err, COND_INLET_BAD_OPTION_VALUE, "a writer has either a format or foreachBatch");
+    if (is_command && !has_command)
+        return tree_refuse(map, load->err, COND_INLET_MISSING_KEY,
+                           "the sink foreachBatch needs the key foreachBatch: {command: [...]}");
+    if (!is_command && has_command)
+        return tree_refuse(node, load->err, COND_INLET_BAD_OPTION_VALUE,
+                           "a writer has either a format or foreachBatch");
     return !has_command || load_command(load, map);
 }
 
@@ -279,13 +309,15 @@ static bool load_output_mode(struct load *load, const struct tree *map)
     if (strcasecmp(mode, "append") == 0) return true;
     bool is_complete = strcasecmp(mode, "complete") == 0, is_update = strcasecmp(mode, "update") == 0;
     if (!is_complete && !is_update)
-        return tree_refuse(node, load->err, COND_OUTPUT_MODE_INVALID, "invalid streaming output mode: %s. Accepted output modes are 'Append', 'Complete', 'Update'", mode);
+        return tree_refuse(node, load->err, COND_OUTPUT_MODE_INVALID,
+                           "invalid streaming output mode: %s. Accepted output modes are 'Append', 'Complete', 'Update'", mode);
     bool any_mode = sink == &foreach_batch_sink || sink == &console_sink;
     if (is_update && any_mode) return true;
     if (is_complete && (any_mode || sink == &delta_sink))
         return tree_refuse(node, load->err, COND_OUTPUT_MODE_OPERATION,
                            "invalid streaming output mode: complete. This output mode is not supported for no streaming aggregations on streaming DataFrames/DataSets");
-    return tree_refuse(node, load->err, COND_OUTPUT_MODE_UNSUPPORTED, "invalid streaming output mode: %s. This output mode is not supported in Data Source %s",
+    return tree_refuse(node, load->err, COND_OUTPUT_MODE_UNSUPPORTED,
+                       "invalid streaming output mode: %s. This output mode is not supported in Data Source %s",
                        is_complete ? "complete" : "update", sink->name);
 }
 
@@ -303,7 +335,8 @@ static bool load_trigger(struct load *load, const struct tree *map)
     if (!node->count) return true;
     if (node->count > 1) return refuse_trigger(load, node, "a trigger has one key only");
     const struct tree *child = node->first;
-    if (strcmp(child->key, "continuous") == 0) return refuse_key(load, node, "continuous", "the continuous trigger is not supported yet");
+    if (strcmp(child->key, "continuous") == 0)
+        return refuse_key(load, node, "continuous", "the continuous trigger is not supported yet");
     const char *text = "";
     if (!tree_take_text(node, child->key, &text, load->err)) return false;
     if (strcmp(child->key, "processingTime") == 0) {
@@ -324,7 +357,8 @@ static bool load_writer_options(struct load *load, const struct tree *map)
     const struct encoder_ops *encoder = writer->sink->encoder ? encoder_find(writer->sink->encoder, load->err) : NULL;
     if (writer->sink->encoder && !encoder) return false;
     const struct option_spec *tables[] = {writer->sink->options, stream_writer_options, encoder ? encoder->options : NULL};
-    return options_parse(load->arena, writer->sink->name, tables, COUNTOF(tables), inputs, count, load->pipeline->base_dir, &writer->options, load->err);
+    return options_parse(load->arena, writer->sink->name, tables, COUNTOF(tables), inputs, count,
+                         load->pipeline->base_dir, &writer->options, load->err);
 }
 
 static bool load_target(struct load *load, const struct tree *map)
@@ -333,12 +367,19 @@ static bool load_target(struct load *load, const struct tree *map)
     const struct tree *node = tree_get(map, "start");
     const char *start = NULL, *option = options_text(&writer->options, "path");
     if (!tree_take_text(map, "start", &start, load->err)) return false;
-    if (start && option) return tree_refuse(node, load->err, COND_INLET_BAD_OPTION_VALUE, "there is a 'path' option set and start has a path too: give one of them");
-    if (start && !*start) return tree_refuse(node, load->err, COND_INLET_BAD_OPTION_VALUE, "the path of start is empty");
+    if (start && option)
+        return tree_refuse(node, load->err, COND_INLET_BAD_OPTION_VALUE,
+                           "there is a 'path' option set and start has a path too: give one of them");
+    if (start && !*start)
+        return tree_refuse(node, load->err, COND_INLET_BAD_OPTION_VALUE, "the path of start is empty");
     writer->path = start ? resolve_path(load, start) : option;
-    if (writer->sink->needs_path && !writer->path) return tree_refuse(map, load->err, COND_INLET_MISSING_KEY, "'path' is not specified: writeStream needs start");
-    if (!writer->sink->needs_path && writer->path) return tree_refuse(node ? node : map, load->err, COND_INLET_BAD_OPTION_VALUE, "the sink %s has no path", writer->sink->name);
-    return !writer->path || !is_url(writer->path) || store_find(writer->path, load->err) || (set_line(load, node), false);
+    if (writer->sink->needs_path && !writer->path)
+        return tree_refuse(map, load->err, COND_INLET_MISSING_KEY, "'path' is not specified: writeStream needs start");
+    if (!writer->sink->needs_path && writer->path)
+        return tree_refuse(node ? node : map, load->err, COND_INLET_BAD_OPTION_VALUE, "the sink %s has no path",
+                           writer->sink->name);
+    return !writer->path || !is_url(writer->path) || store_find(writer->path, load->err) ||
+        (set_line(load, node), false);
 }
 
 static bool load_checkpoint(struct load *load, const struct tree *map)
@@ -346,20 +387,24 @@ static bool load_checkpoint(struct load *load, const struct tree *map)
     struct pipeline_writer *writer = &load->pipeline->writer;
     const char *root = conf_text(load, "spark.sql.streaming.checkpointLocation");
     writer->checkpoint = options_text(&writer->options, "checkpointLocation");
-    if (!writer->checkpoint && root) writer->checkpoint = path_join(load->arena, resolve_path(load, root), load->pipeline->name);
+    if (!writer->checkpoint && root)
+        writer->checkpoint = path_join(load->arena, resolve_path(load, root), load->pipeline->name);
     if (!writer->checkpoint)
         return tree_refuse(map, load->err, COND_INLET_MISSING_KEY,
                            "checkpointLocation must be specified either through the writer's option checkpointLocation or the setting spark.sql.streaming.checkpointLocation");
     if (!is_url(writer->checkpoint)) return true;
-    return tree_refuse(map, load->err, COND_INLET_NOT_SUPPORTED_YET, "a checkpointLocation that is not a local folder (%s) is not supported", writer->checkpoint);
+    return tree_refuse(map, load->err, COND_INLET_NOT_SUPPORTED_YET,
+                       "a checkpointLocation that is not a local folder (%s) is not supported", writer->checkpoint);
 }
 
 static bool load_partitioning(struct load *load, const struct tree *map)
 {
     struct pipeline_writer *writer = &load->pipeline->writer;
-    if (!tree_take_texts(load->arena, map, "partitionBy", &writer->partition_by, &writer->partition_count, load->err)) return false;
+    if (!tree_take_texts(load->arena, map, "partitionBy", &writer->partition_by, &writer->partition_count, load->err))
+        return false;
     if (!writer->partition_count || writer->sink != &foreach_batch_sink) return true;
-    return tree_refuse(tree_get(map, "partitionBy"), load->err, COND_INLET_BAD_OPTION_VALUE, "'foreachBatch' does not support partitioning");
+    return tree_refuse(tree_get(map, "partitionBy"), load->err, COND_INLET_BAD_OPTION_VALUE,
+                       "'foreachBatch' does not support partitioning");
 }
 
 static bool load_writer(struct load *load)
@@ -412,7 +457,8 @@ static void print_shape(struct load *load)
     print_options("conf", &pipeline->session.conf, &out);
     print_options("reader", &pipeline->reader.options, &out);
     print_options("writer", &pipeline->writer.options, &out);
-    for (size_t i = 0; i < pipeline->writer.partition_count; i++) buffer_printf(&out, "partitionBy=%s\n", pipeline->writer.partition_by[i]);
+    for (size_t i = 0; i < pipeline->writer.partition_count; i++)
+        buffer_printf(&out, "partitionBy=%s\n", pipeline->writer.partition_by[i]);
     load->pipeline->shape_text = arena_strndup(load->arena, (const char *)out.data, out.size);
     buffer_free(&out);
 }
@@ -422,7 +468,8 @@ static void print_shape(struct load *load)
 static bool load_all(struct load *load, struct slice text)
 {
     return pipeline_tree_parse(load->arena, load->pipeline->file, text, &load->tree, load->err) &&
-           tree_check_keys(load->tree.root, "the pipeline file", top_keys, load->err) && load_name(load) && load_conf(load) &&
+           tree_check_keys(load->tree.root, "the pipeline file", top_keys, load->err) && load_name(load) &&
+               load_conf(load) &&
            load_reader(load) && load_query(load) && load_writer(load);
 }
 
@@ -432,10 +479,13 @@ struct pipeline *pipeline_parse(struct arena *arena, const char *file, struct sl
     struct load load = {.arena = arena, .err = err, .pipeline = ARENA_NEW(arena, struct pipeline)};
     load.pipeline->file = path_absolute(arena, getcwd(folder, sizeof folder) ? folder : "/", file);
     const char *name = path_basename(load.pipeline->file);
-    load.pipeline->base_dir = path_absolute(arena, "/", arena_strndup(arena, load.pipeline->file, (size_t)(name - load.pipeline->file)));
+    load.pipeline->base_dir = path_absolute(arena, "/",
+                                            arena_strndup(arena, load.pipeline->file,
+                                                          (size_t)(name - load.pipeline->file)));
     bool ok = load_all(&load, text);
     if (ok) print_shape(&load);
-    load.pipeline->warnings = arena_strndup(arena, load.warnings.size ? (const char *)load.warnings.data : "", load.warnings.size);
+    load.pipeline->warnings = arena_strndup(arena, load.warnings.size ? (const char *)load.warnings.data : "",
+                                            load.warnings.size);
     buffer_free(&load.warnings);
     if (!ok) error_context(err, "reading pipeline file %s", load.pipeline->file);
     return ok ? load.pipeline : NULL;
@@ -445,7 +495,8 @@ struct pipeline *pipeline_load(struct arena *arena, const char *path, struct err
 {
     struct buffer text = {0};
     struct pipeline *pipeline = NULL;
-    if (file_read_all(path, PIPELINE_SIZE_MAX, &text, err)) pipeline = pipeline_parse(arena, path, slice_of(text.data, text.size), err);
+    if (file_read_all(path, PIPELINE_SIZE_MAX, &text, err))
+        pipeline = pipeline_parse(arena, path, slice_of(text.data, text.size), err);
     else error_context(err, "reading pipeline file %s", path);
     buffer_free(&text);
     return pipeline;

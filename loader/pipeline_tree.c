@@ -25,14 +25,16 @@ bool tree_refuse(const struct tree *node, struct error *err, enum condition cond
 
 /* The reference at `p` ("${NAME}" or "${NAME:-default}"): appends what it stands for, *end behind it.
  * *from_environment is set where the value is not the default written in the file. */
-static bool substitute_one(struct arena *arena, const struct tree *node, const char *p, const char **end, struct buffer *out, bool *from_environment, struct error *err)
+static bool substitute_one(struct arena *arena, const struct tree *node, const char *p, const char **end,
+                           struct buffer *out, bool *from_environment, struct error *err)
 {
     const char *name = p + 2, *close = strchr(name, '}');
     size_t size = 0;
     while (isalnum((unsigned char)name[size]) || name[size] == '_') size++;
     bool has_default = name[size] == ':' && name[size + 1] == '-';
     if (!close || !size || isdigit((unsigned char)*name) || (!has_default && name[size] != '}'))
-        return tree_refuse(node, err, COND_INLET_SYNTAX, "a reference to the environment must be ${NAME} or ${NAME:-default}");
+        return tree_refuse(node, err, COND_INLET_SYNTAX,
+                           "a reference to the environment must be ${NAME} or ${NAME:-default}");
     *end = close + 1;
     const char *value = getenv(arena_strndup(arena, name, size));
     if (has_default && (!value || !*value)) { /* As in the shell: unset or empty. */
@@ -40,7 +42,8 @@ static bool substitute_one(struct arena *arena, const struct tree *node, const c
         return true;
     }
     if (!value) {
-        tree_refuse(node, err, COND_INLET_MISSING_ENVIRONMENT, "the environment variable %.*s is not set", (int)size, name);
+        tree_refuse(node, err, COND_INLET_MISSING_ENVIRONMENT, "the environment variable %.*s is not set",
+                    (int)size, name);
         return error_hint(err, "Set it, or write ${%.*s:-default}.", (int)size, name);
     }
     buffer_text(out, value);
@@ -75,7 +78,8 @@ static bool substitute(struct pipeline_tree *tree, struct tree *node, struct err
 static bool substitute_all(struct pipeline_tree *tree, struct tree *node, struct error *err)
 {
     if (node->kind == TREE_TEXT) {
-        if (strlen(node->text) != node->text_size) return tree_refuse(node, err, COND_INLET_SYNTAX, "a value holds a NUL character");
+        if (strlen(node->text) != node->text_size)
+            return tree_refuse(node, err, COND_INLET_SYNTAX, "a value holds a NUL character");
         return substitute(tree, node, err);
     }
     for (struct tree *child = node->first; child; child = child->next)
@@ -108,12 +112,15 @@ static bool is_json(const char *file, struct slice text)
     return i < text.size && text.data[i] == '{';
 }
 
-bool pipeline_tree_parse(struct arena *arena, const char *file, struct slice text, struct pipeline_tree *out, struct error *err)
+bool pipeline_tree_parse(struct arena *arena, const char *file, struct slice text, struct pipeline_tree *out,
+                         struct error *err)
 {
     *out = (struct pipeline_tree){.arena = arena};
     out->root = is_json(file, text) ? tree_parse_json(arena, text, err) : tree_parse_yaml(arena, text, err);
     if (!out->root) return false;
-    if (out->root->kind != TREE_MAP) return tree_refuse(out->root, err, COND_INLET_SYNTAX, "a pipeline file must be a map of keys, such as readStream and writeStream");
+    if (out->root->kind != TREE_MAP)
+        return tree_refuse(out->root, err, COND_INLET_SYNTAX,
+                           "a pipeline file must be a map of keys, such as readStream and writeStream");
     return substitute_all(out, out->root, err);
 }
 
@@ -148,7 +155,8 @@ bool tree_take_text(const struct tree *map, const char *key, const char **out, s
     return true;
 }
 
-bool tree_take_texts(struct arena *arena, const struct tree *map, const char *key, const char *const **out, size_t *count, struct error *err)
+bool tree_take_texts(struct arena *arena, const struct tree *map, const char *key, const char *const **out,
+                     size_t *count, struct error *err)
 {
     const struct tree *node = tree_get(map, key);
     *count = 0;
@@ -158,7 +166,9 @@ bool tree_take_texts(struct arena *arena, const struct tree *map, const char *ke
     const char **texts = ARENA_ARRAY(arena, const char *, is_list ? node->count + 1 : 2);
     *out = texts;
     for (const struct tree *item = is_list ? node->first : node; item; item = is_list ? item->next : NULL) {
-        if (!is_scalar(item) || item->kind == TREE_NULL) return tree_refuse(item, err, COND_INLET_SYNTAX, "the value of '%s' must be a text or a list of texts", key);
+        if (!is_scalar(item) || item->kind == TREE_NULL)
+            return tree_refuse(item, err, COND_INLET_SYNTAX, "the value of '%s' must be a text or a list of texts",
+                               key);
         texts[(*count)++] = item->text;
     }
     return true;
@@ -170,10 +180,14 @@ bool tree_take_options(const struct pipeline_tree *tree, const struct tree *map,
     *count = 0;
     *out = ARENA_ARRAY(tree->arena, struct option_input, map ? map->count + 1 : 1);
     if (!map || map->kind == TREE_NULL) return true;
-    if (map->kind != TREE_MAP) return tree_refuse(map, err, COND_INLET_SYNTAX, "%s must be a map of names and values", where);
+    if (map->kind != TREE_MAP)
+        return tree_refuse(map, err, COND_INLET_SYNTAX, "%s must be a map of names and values", where);
     for (const struct tree *child = map->first; child; child = child->next) {
-        if (!is_scalar(child)) return tree_refuse(child, err, COND_INLET_BAD_OPTION_VALUE, "the value of option '%s' must be a single value", child->key);
-        (*out)[(*count)++] = (struct option_input){.name = child->key, .text = child->kind == TREE_NULL ? NULL : child->text,
+        if (!is_scalar(child))
+            return tree_refuse(child, err, COND_INLET_BAD_OPTION_VALUE,
+                               "the value of option '%s' must be a single value", child->key);
+        const char *text = child->kind == TREE_NULL ? NULL : child->text;
+        (*out)[(*count)++] = (struct option_input){.name = child->key, .text = text,
                                                    .line = child->line, .hidden = pipeline_tree_is_hidden(tree, child)};
     }
     return true;

@@ -86,7 +86,8 @@ size_t section_names(const char **names, size_t names_max)
 {
     size_t count = 0;
     names[count++] = "cloudFiles";
-    for (const struct reader_ops *const *reader = reader_list(); *reader && count < names_max - 2; reader++) names[count++] = (*reader)->name;
+    for (const struct reader_ops *const *reader = reader_list(); *reader && count < names_max - 2; reader++)
+        names[count++] = (*reader)->name;
     for (const struct sink_ops *const *sink = sink_list(); *sink && count < names_max - 2; sink++)
         if (!is_listed(names, count, (*sink)->name)) names[count++] = (*sink)->name;
     names[count++] = "conf";
@@ -181,7 +182,8 @@ void reference_print_list(struct buffer *out)
         struct section sections[2];
         size_t found = sections_of(names[i], sections);
         buffer_printf(out, "%-18s", names[i]);
-        for (size_t j = 0; j < found; j++) buffer_printf(out, "%s%s%s", j ? ", " : "", sections[j].use, sections[j].later ? " (not built yet)" : "");
+        for (size_t j = 0; j < found; j++)
+            buffer_printf(out, "%s%s%s", j ? ", " : "", sections[j].use, sections[j].later ? " (not built yet)" : "");
         buffer_byte(out, '\n');
     }
 }

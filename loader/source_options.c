@@ -84,7 +84,8 @@ const struct option_spec stream_writer_options[] = {
 static const int64_t day_us = 86400000000ll;
 
 /* Refuses the value of `name`, at its line. */
-static bool refuse(const struct options *options, const char *name, enum condition condition, struct error *err, const char *text)
+static bool refuse(const struct options *options, const char *name, enum condition condition, struct error *err,
+                   const char *text)
 {
     const struct option_value *value = options_get(options, name);
     error_set(err, condition, "%s", text);
@@ -92,24 +93,32 @@ static bool refuse(const struct options *options, const char *name, enum conditi
     return false;
 }
 
-static bool settle_file_times(const struct options *options, const struct session *session, struct source_settings *out, struct error *err)
+static bool settle_file_times(const struct options *options, const struct session *session,
+                              struct source_settings *out, struct error *err)
 {
     const char *after = options_text(options, "modifiedAfter"), *before = options_text(options, "modifiedBefore");
     out->modified_after_us = INT64_MIN;
     out->modified_before_us = INT64_MAX;
     if (!out->is_cloud_files) {
-        if (after) return refuse(options, "modifiedAfter", COND_INLET_BAD_OPTION_VALUE, err, "option 'modifiedAfter' is not allowed in file stream sources");
-        if (before) return refuse(options, "modifiedBefore", COND_INLET_BAD_OPTION_VALUE, err, "option 'modifiedBefore' is not allowed in file stream sources");
+        if (after)
+            return refuse(options, "modifiedAfter", COND_INLET_BAD_OPTION_VALUE, err,
+                          "option 'modifiedAfter' is not allowed in file stream sources");
+        if (before)
+            return refuse(options, "modifiedBefore", COND_INLET_BAD_OPTION_VALUE, err,
+                          "option 'modifiedBefore' is not allowed in file stream sources");
         return true;
     }
     if (after && !cast_timestamp(after, strlen(after), session->zone, &out->modified_after_us))
-        return refuse(options, "modifiedAfter", COND_CF_INVALID_VALUE, err, "the value of option 'modifiedAfter' is not a timestamp such as 2024-01-31T00:00:00");
+        return refuse(options, "modifiedAfter", COND_CF_INVALID_VALUE, err,
+                      "the value of option 'modifiedAfter' is not a timestamp such as 2024-01-31T00:00:00");
     if (before && !cast_timestamp(before, strlen(before), session->zone, &out->modified_before_us))
-        return refuse(options, "modifiedBefore", COND_CF_INVALID_VALUE, err, "the value of option 'modifiedBefore' is not a timestamp such as 2024-01-31T00:00:00");
+        return refuse(options, "modifiedBefore", COND_CF_INVALID_VALUE, err,
+                      "the value of option 'modifiedBefore' is not a timestamp such as 2024-01-31T00:00:00");
     return true;
 }
 
-static bool bool_or_setting(const struct options *options, const char *name, const struct session *session, const char *setting)
+static bool bool_or_setting(const struct options *options, const char *name, const struct session *session,
+                            const char *setting)
 {
     return options_text(options, name) ? options_bool(options, name) : options_bool(&session->conf, setting);
 }
@@ -120,8 +129,10 @@ static void settle_common(const struct options *options, const struct session *s
     out->discover_partitions = !out->recursive;
     out->path_glob_filter = options_text(options, "pathGlobFilter");
     out->base_path = options_text(options, "basePath");
-    out->ignore_corrupt_files = bool_or_setting(options, "ignoreCorruptFiles", session, "spark.sql.files.ignoreCorruptFiles");
-    out->ignore_missing_files = bool_or_setting(options, "ignoreMissingFiles", session, "spark.sql.files.ignoreMissingFiles");
+    out->ignore_corrupt_files = bool_or_setting(options, "ignoreCorruptFiles", session,
+                                                "spark.sql.files.ignoreCorruptFiles");
+    out->ignore_missing_files = bool_or_setting(options, "ignoreMissingFiles", session,
+                                                "spark.sql.files.ignoreMissingFiles");
 }
 
 /* ---- plain formats: Spark ---------------------------------------------------------------------- */
@@ -132,7 +143,8 @@ static bool settle_plain_cleaning(const struct options *options, struct source_s
     out->clean = modes[options_int(options, "cleanSource")];
     out->clean_directory = options_text(options, "sourceArchiveDir");
     if (out->clean == CLEAN_ARCHIVE && !out->clean_directory)
-        return refuse(options, "cleanSource", COND_INLET_BAD_OPTION_VALUE, err, "archive mode of option 'cleanSource' must be used with option 'sourceArchiveDir'");
+        return refuse(options, "cleanSource", COND_INLET_BAD_OPTION_VALUE, err,
+                      "archive mode of option 'cleanSource' must be used with option 'sourceArchiveDir'");
     return true;
 }
 
@@ -165,15 +177,19 @@ static bool settle_cloud_limits(const struct options *options, struct source_set
     out->max_bytes = options_int(options, "maxBytesPerTrigger");
     out->max_bytes_crossing = true;
     if (options_given(options, "maxFilesPerTrigger") && out->max_files <= 0)
-        return refuse(options, "maxFilesPerTrigger", COND_CF_MAX_MUST_BE_POSITIVE, err, "the value of option 'maxFilesPerTrigger' must be positive");
+        return refuse(options, "maxFilesPerTrigger", COND_CF_MAX_MUST_BE_POSITIVE, err,
+                      "the value of option 'maxFilesPerTrigger' must be positive");
     if (options_given(options, "maxBytesPerTrigger") && out->max_bytes <= 0)
-        return refuse(options, "maxBytesPerTrigger", COND_CF_MAX_MUST_BE_POSITIVE, err, "the value of option 'maxBytesPerTrigger' must be positive");
+        return refuse(options, "maxBytesPerTrigger", COND_CF_MAX_MUST_BE_POSITIVE, err,
+                      "the value of option 'maxBytesPerTrigger' must be positive");
     out->max_file_age_us = options_given(options, "maxFileAge") ? options_int(options, "maxFileAge") : -1;
     if (options_given(options, "maxFileAge") && out->max_file_age_us < 14 * day_us)
-        return refuse(options, "maxFileAge", COND_CF_INVALID_VALUE, err, "the value of option 'maxFileAge' must be at least 14 days");
+        return refuse(options, "maxFileAge", COND_CF_INVALID_VALUE, err,
+                      "the value of option 'maxFileAge' must be at least 14 days");
     out->backfill_interval_us = options_int(options, "backfillInterval");
     if (options_given(options, "backfillInterval") && out->backfill_interval_us <= 0)
-        return refuse(options, "backfillInterval", COND_CF_INVALID_VALUE, err, "the value of option 'backfillInterval' must be positive");
+        return refuse(options, "backfillInterval", COND_CF_INVALID_VALUE, err,
+                      "the value of option 'backfillInterval' must be positive");
     return true;
 }
 
@@ -185,9 +201,11 @@ static bool settle_cloud_cleaning(const struct options *options, struct source_s
     out->clean_retention_us = options_int(options, "cleanSource.retentionDuration");
     out->clean_wait = options_bool(options, "cleanSource.waitForCompletion");
     if (out->clean == CLEAN_MOVE && !out->clean_directory)
-        return refuse(options, "cleanSource", COND_CF_INVALID_VALUE, err, "option 'cleanSource' = MOVE needs option 'cleanSource.moveDestination'");
+        return refuse(options, "cleanSource", COND_CF_INVALID_VALUE, err,
+                      "option 'cleanSource' = MOVE needs option 'cleanSource.moveDestination'");
     if (out->clean_retention_us < 0)
-        return refuse(options, "cleanSource.retentionDuration", COND_CF_INVALID_VALUE, err, "the value of option 'cleanSource.retentionDuration' must not be negative");
+        return refuse(options, "cleanSource.retentionDuration", COND_CF_INVALID_VALUE, err,
+                      "the value of option 'cleanSource.retentionDuration' must not be negative");
     if (out->clean == CLEAN_DELETE && out->clean_retention_us <= 7 * day_us)
         return refuse(options, "cleanSource.retentionDuration", COND_CF_INVALID_VALUE, err,
                       "the value of option 'cleanSource.retentionDuration' must be greater than 7 days for cleanSource = DELETE");
@@ -202,7 +220,8 @@ static bool check_evolution(const struct options *options, struct error *err)
     if (strncasecmp(mode->text, "addNewColumns", 13) == 0)
         return refuse(options, "schemaEvolutionMode", COND_CF_ADD_NEW_NOT_SUPPORTED, err,
                       "schema evolution mode addNewColumns is not supported when the schema is specified. To use this mode, give the schema through cloudFiles.schemaHints instead");
-    return refuse(options, "schemaEvolutionMode", COND_INLET_NOT_SUPPORTED_YET, err, "option 'schemaEvolutionMode' other than none is not supported yet: " LATER_INFERENCE);
+    return refuse(options, "schemaEvolutionMode", COND_INLET_NOT_SUPPORTED_YET, err,
+                  "option 'schemaEvolutionMode' other than none is not supported yet: " LATER_INFERENCE);
 }
 
 /* "a, b" -> {"a", "b"}; "" -> none. */
@@ -222,7 +241,8 @@ static void settle_partition_columns(const struct options *options, struct arena
     if (!out->partition_column_count) out->discover_partitions = false;
 }
 
-static bool settle_cloud(const struct options *options, struct arena *arena, struct source_settings *out, struct error *err)
+static bool settle_cloud(const struct options *options, struct arena *arena, struct source_settings *out,
+                         struct error *err)
 {
     out->allow_overwrites = options_bool(options, "allowOverwrites");
     out->include_existing = options_bool(options, "includeExistingFiles");
@@ -230,7 +250,8 @@ static bool settle_cloud(const struct options *options, struct arena *arena, str
     out->strict_glob = options_bool(options, "useStrictGlobber");
     out->subtree = true;
     settle_partition_columns(options, arena, out);
-    return settle_cloud_limits(options, out, err) && settle_cloud_cleaning(options, out, err) && check_evolution(options, err);
+    return settle_cloud_limits(options, out, err) && settle_cloud_cleaning(options, out, err) &&
+        check_evolution(options, err);
 }
 
 static bool check_glob(const struct options *options, const char *name, struct arena *arena, struct error *err)
@@ -246,6 +267,7 @@ bool source_settings_make(const struct options *options, bool is_cloud_files, co
 {
     *out = (struct source_settings){.is_cloud_files = is_cloud_files};
     settle_common(options, session, out);
-    if (!check_glob(options, "pathGlobFilter", arena, err) || !settle_file_times(options, session, out, err)) return false;
+    if (!check_glob(options, "pathGlobFilter", arena, err) || !settle_file_times(options, session, out, err))
+        return false;
     return is_cloud_files ? settle_cloud(options, arena, out, err) : settle_plain(options, out, err);
 }
