@@ -353,6 +353,7 @@ void ndjson_parser_init(struct ndjson_parser *parser, const struct ndjson_shape 
     parser->shape = shape;
     parser->settings = settings;
     parser->exact_strings = settings->exact_strings;
+    parser->find_string_end = string_end_scanner(isa_choose());
     ndjson_slots_init(&parser->slots, shape, budget);
     ndjson_fast_init(parser);
 }

@@ -41,6 +41,7 @@ struct ndjson_parser {
     bool text_valid;                /* It is UTF-8. */
     const uint8_t *at;              /* Careful path: the next byte. */
     bool exact_strings;             /* settings->exact_strings, and the file at hand allows it. */
+    string_end_fn find_string_end;
     bool dry;                       /* Only find out whether it is good; put nothing. */
     bool cut_short;                 /* Without partial results: the rest of the record does not count. */
     struct ndjson_fault fault;

@@ -82,7 +82,8 @@ static bool read_string(struct ndjson_parser *parser, uint8_t quote, struct ndjs
     const uint8_t *p = parser->at, *start = p;
     token->kind = NDJSON_STRING;
     token->plain = true;
-    for (;; ) {
+    for (;;) {
+        if (quote == '"' && parser->text_valid) p = parser->text + parser->find_string_end(parser->text, (size_t)(p - parser->text), (size_t)(parser->end - parser->text));
         if (p >= parser->end) return parser->at = p, ndjson_syntax_error(parser, "unexpected end of input in a string");
         uint8_t c = *p;
         if (c == quote) break;
