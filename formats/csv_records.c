@@ -163,6 +163,23 @@ static NO_INLINE bool take_carefully(struct scan *scan, struct chunk *chunk, str
     return csv_take_tokens(scan, chunk, err);
 }
 
+/* A lineSep of two characters, and a \n in the line: that ends a record too, where it is not quoted. */
+static NO_INLINE bool take_several(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    size_t count = 0, start = 0;
+    csv_decode(scan->record.text, &scan->units, &count, &scan->unit_capacity);
+    for (size_t i = 0; i < count; i++)
+        if (scan->units[i] == '\n') scan->units[i] = CSV_FEED;
+    for (;;) {
+        enum csv_parse result = csv_tokenize(&scan->tokenizer, scan->units, start, count, true);
+        if (result == CSV_EMPTY) return true;
+        if (result != CSV_ROW) return csv_take_refused(scan, chunk, result, err);
+        if (!csv_take_tokens(scan, chunk, err)) return false;
+        scan->record.number = scan_outcome(scan)->records_framed;
+        start = scan->tokenizer.record_end;
+    }
+}
+
 /* ---- the fast path ----------------------------------------------------------------------------- */
 
 /* The marks of one record, found a stretch at a time; behind the last one stands its size. */
@@ -277,6 +294,7 @@ bool csv_take_line(struct scan *scan, struct chunk *chunk, struct error *err)
 {
     const struct reader *reader = scan->reader;
     if (reader->rows_only) return finish_row(scan, chunk, GOOD, err);
+    if (UNLIKELY(reader->settings.feed_ends) && memchr(scan->record.text.data, '\n', scan->record.text.size)) return take_several(scan, chunk, err);
     if (UNLIKELY(!reader->fast)) return take_carefully(scan, chunk, err);
     size_t count = 0;
     enum fast result = fast_fields(scan, &count);

@@ -124,10 +124,15 @@ static bool compile_separator(const struct options *options, struct csv_settings
     if (!*at) return error_set(err, COND_DELIMITER_EMPTY, "invalid value for delimiter: it cannot be an empty string");
     while (*at) {
         uint32_t point = 0;
-        if (out->separator_count == CSV_SEPARATOR_MAX) return bad_value(err, "sep", options_text(options, "sep"), "it is longer than 32 characters");
+        if (out->separator_count + 2 > CSV_SEPARATOR_MAX) return bad_value(err, "sep", options_text(options, "sep"), "it is longer than 31 characters");
         if (*at != '\\') point = take_code_point(&at);
         else if (!unescape(&at, &point, err)) return false;
-        out->separator[out->separator_count++] = point;
+        if (point > 0xFFFF) {
+            out->separator[out->separator_count++] = 0xD800 | (point - 0x10000) >> 10;
+            out->separator[out->separator_count++] = 0xDC00 | (point & 0x3FF);
+        } else {
+            out->separator[out->separator_count++] = point;
+        }
         out->separator_size += utf8_encode(point, out->separator_bytes + out->separator_size);
     }
     return true;
@@ -165,6 +170,7 @@ static bool compile_line_separator(const struct options *options, struct arena *
     if (!*text) return bad_value(err, "lineSep", "", "it cannot be an empty string");
     if (java_length(text) > 2) return bad_value(err, "lineSep", text, "it can contain only 1 character, or 2");
     out->line_separator = slice_text(text);
+    out->feed_ends = java_length(text) == 2;
     struct buffer bytes = {0};
     enum charset charset = charset_is_ascii_like(out->charset) ? out->charset : CHARSET_UTF8;
     charset_from_utf8(charset, &bytes, (const uint8_t *)text, strlen(text));

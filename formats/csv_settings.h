@@ -4,10 +4,13 @@
 #include "formats/format.h"
 #include "formats/lines.h"
 
-/* Characters are code points here. These two are none. */
+/* Characters are UTF-16 units here. These two are none. */
 #define CSV_OFF 0xFFFFFFFFu  /* No such character is set: equal to nothing. */
 #define CSV_NONE 0xFFFFFFFEu /* There was no character before; an escape character that is not set, as in the original, is the same. */
-#define CSV_NEWLINE 0x110000u /* The end of a record in a multiLine file. */
+/* The end of a record where several follow one another: the separator itself, or a \n beside a longer one. */
+#define CSV_NEWLINE 0x110000u
+#define CSV_FEED 0x110001u
+static inline bool csv_is_newline(uint32_t ch) { return (ch & ~1u) == CSV_NEWLINE; }
 
 enum { CSV_SEPARATOR_MAX = 32, CSV_LINE_SEPARATOR_MAX = 8 };
 
@@ -28,7 +31,8 @@ struct csv_settings {
     struct slice null_value, empty_value, nan_value, positive_inf, negative_inf;
     enum charset charset;
     struct slice line_separator;     /* UTF-8; empty: \n, \r, \r\n. */
-    struct lines_spec lines;         /* The same in the file's encoding. */
+    bool feed_ends;                  /* \n ends a record outside quotes, though lineSep is another one: it has two characters. */
+    struct lines_spec lines;         /* lineSep in the file's encoding. */
     const char *locale;              /* NULL: en-US. */
     const struct time_zone *zone;
     const struct datetime_pattern *date, *timestamp, *timestamp_ntz; /* NULL: the cast grammar. */

@@ -28,6 +28,7 @@ void csv_stream_begin(struct scan *scan)
     if (given.size == 0) return;
     memcpy(s->separator, given.data, given.size);
     s->separator_size = given.size;
+    s->feed_ends = scan->reader->settings.feed_ends;
     s->separator_known = true;
 }
 
@@ -71,8 +72,9 @@ static void decode_run(struct csv_stream *s, size_t end)
 
 static void put_newline(struct csv_stream *s, size_t size)
 {
+    bool separator = size == s->separator_size && memcmp(s->bytes.data + s->decoded, s->separator, size) == 0;
     csv_decode(slice_text("\n"), &s->units, &s->unit_count, &s->unit_capacity); /* Makes the room. */
-    s->units[s->unit_count - 1] = CSV_NEWLINE;
+    s->units[s->unit_count - 1] = separator ? CSV_NEWLINE : CSV_FEED;
     s->decoded += size;
 }
 
@@ -130,6 +132,7 @@ static void read_more(struct scan *scan)
         more += got;
     }
     if (!s->separator_known) detect_separator(s);
+    scan->tokenizer.newline_size = s->separator_size;
     decode(s);
 }
 
@@ -137,7 +140,8 @@ static void read_more(struct scan *scan)
 static void walk(const struct csv_stream *s, size_t from, size_t to, size_t *byte)
 {
     for (size_t i = from; i < to; i++)
-        *byte += s->units[i] == CSV_NEWLINE ? line_end_size(s, *byte, s->bytes.size) : character_size(s->bytes.data[*byte]);
+        if ((s->units[i] & 0xFFFFFC00u) != 0xDC00) /* The second half of a pair was counted with the first. */
+            *byte += csv_is_newline(s->units[i]) ? line_end_size(s, *byte, s->bytes.size) : character_size(s->bytes.data[*byte]);
 }
 
 static void take_record(struct scan *scan, size_t start, size_t end)
@@ -147,7 +151,7 @@ static void take_record(struct scan *scan, size_t start, size_t end)
     walk(s, s->unit_at, start, &byte);
     scan->record.byte = s->byte_start + (int64_t)byte;
     size_t text_end = byte, text_stop = end;
-    if (end > start && s->units[end - 1] == CSV_NEWLINE) text_stop--;
+    if (end > start && csv_is_newline(s->units[end - 1])) text_stop--;
     walk(s, start, text_stop, &text_end);
     buffer_reserve(&s->bytes, 64);
     scan->record.text = slice_of(s->bytes.data + byte, text_end - byte);

@@ -21,7 +21,7 @@ static void *grown(void *array, size_t *capacity, size_t needed, size_t size)
 
 void csv_tokenizer_init(struct csv_tokenizer *tokenizer, const struct csv_settings *settings, const uint8_t *wanted, size_t wanted_count)
 {
-    *tokenizer = (struct csv_tokenizer){.settings = settings, .wanted = wanted, .wanted_count = wanted_count,
+    *tokenizer = (struct csv_tokenizer){.settings = settings, .wanted = wanted, .wanted_count = wanted_count, .newline_size = 1,
                                         .delimiter = settings->separator_count == 1 ? settings->separator[0] : CSV_OFF};
 }
 
@@ -40,17 +40,27 @@ void csv_decode(struct slice text, uint32_t **units, size_t *count, size_t *capa
     uint32_t *to = *units + *count;
     const uint8_t *at = text.data, *end = text.data + text.size;
     while (at < end) {
-        if (*at < 0x80) *to++ = *at++;
-        else if (*at < 0xE0) *to++ = (uint32_t)(at[0] & 0x1F) << 6 | (at[1] & 0x3F), at += 2;
-        else if (*at < 0xF0) *to++ = (uint32_t)(at[0] & 0x0F) << 12 | (uint32_t)(at[1] & 0x3F) << 6 | (at[2] & 0x3F), at += 3;
-        else *to++ = (uint32_t)(at[0] & 0x07) << 18 | (uint32_t)(at[1] & 0x3F) << 12 | (uint32_t)(at[2] & 0x3F) << 6 | (at[3] & 0x3F), at += 4;
+        if (*at < 0x80) {
+            *to++ = *at++;
+        } else if (*at < 0xE0) {
+            *to++ = (uint32_t)(at[0] & 0x1F) << 6 | (at[1] & 0x3F);
+            at += 2;
+        } else if (*at < 0xF0) {
+            *to++ = (uint32_t)(at[0] & 0x0F) << 12 | (uint32_t)(at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+            at += 3;
+        } else {
+            uint32_t point = (uint32_t)(at[0] & 0x07) << 18 | (uint32_t)(at[1] & 0x3F) << 12 | (uint32_t)(at[2] & 0x3F) << 6 | (at[3] & 0x3F);
+            *to++ = 0xD800 | (point - 0x10000) >> 10;
+            *to++ = 0xDC00 | (point & 0x3FF);
+            at += 4;
+        }
     }
     *count = (size_t)(to - *units);
 }
 
 /* ---- the field being built --------------------------------------------------------------------- */
 
-static bool is_blank(uint32_t ch) { return ch <= ' '; }
+static bool is_blank(uint32_t ch) { return ch <= ' ' || ch == CSV_FEED; }
 
 static bool wants(const struct csv_tokenizer *t) { return !t->wanted || (t->field_count < t->wanted_count && t->wanted[t->field_count]); }
 
@@ -63,8 +73,7 @@ static bool fail(struct csv_tokenizer *t, enum csv_parse failure)
 static bool append(struct csv_tokenizer *t, uint32_t ch)
 {
     int64_t limit = t->settings->chars_max;
-    t->value_chars += ch > 0xFFFF && ch != CSV_NEWLINE ? 2 : 1;
-    if (limit >= 0 && t->value_chars > (size_t)limit && wants(t)) return fail(t, CSV_TOO_LONG);
+    if (limit >= 0 && t->value_size >= (size_t)limit && wants(t)) return fail(t, CSV_TOO_LONG);
     if (t->value_size == t->value_capacity) t->value = grown(t->value, &t->value_capacity, 0, sizeof *t->value);
     t->value[t->value_size++] = ch;
     return true;
@@ -88,18 +97,28 @@ static bool prepend(struct csv_tokenizer *t, uint32_t ch)
 static void remove_front(struct csv_tokenizer *t, size_t count)
 {
     t->value_size -= count;
-    t->value_chars -= count;
     memmove(t->value, t->value + count, t->value_size * sizeof *t->value);
+}
+
+/* A pair, or `?` for a half of one that an odd record tore off. Returns the units taken beside the first. */
+static size_t encode_surrogate(struct csv_tokenizer *t, const uint32_t *text, size_t count)
+{
+    bool pair = count > 1 && text[0] < 0xDC00 && (text[1] & 0xFFFFFC00u) == 0xDC00;
+    uint32_t point = pair ? 0x10000 + ((text[0] & 0x3FF) << 10 | (text[1] & 0x3FF)) : '?';
+    t->text.size += utf8_encode(point, t->text.data + t->text.size);
+    return pair;
 }
 
 static void encode(struct csv_tokenizer *t, const uint32_t *text, size_t count)
 {
-    const struct slice line_end = t->settings->line_separator.size ? t->settings->line_separator : slice_text("\n");
+    const struct slice feed = slice_text("\n"), given = t->settings->line_separator;
     buffer_reserve(&t->text, count * 4 + 4);
     for (size_t i = 0; i < count; i++) {
         if (text[i] < 0x80) t->text.data[t->text.size++] = (uint8_t)text[i];
-        else if (text[i] != CSV_NEWLINE) t->text.size += utf8_encode(text[i], t->text.data + t->text.size);
+        else if ((text[i] & 0xFFFFF800u) == 0xD800) i += encode_surrogate(t, text + i, count - i);
+        else if (!csv_is_newline(text[i])) t->text.size += utf8_encode(text[i], t->text.data + t->text.size);
         else {
+            struct slice line_end = text[i] == CSV_NEWLINE && given.size ? given : feed;
             buffer_append(&t->text, line_end.data, line_end.size);
             buffer_reserve(&t->text, (count - i) * 4 + 4);
         }
@@ -120,7 +139,7 @@ static struct csv_field *add_field(struct csv_tokenizer *t)
 
 static void clear_value(struct csv_tokenizer *t)
 {
-    t->value_size = t->value_chars = 0;
+    t->value_size = 0;
     t->skipped = false;
 }
 
@@ -170,13 +189,27 @@ static bool next(struct csv_tokenizer *t)
     return true;
 }
 
-static bool at_end_of_field(const struct csv_tokenizer *t) { return t->ch == t->delimiter || t->ch == CSV_NEWLINE; }
+static bool at_end_of_field(const struct csv_tokenizer *t) { return t->ch == t->delimiter || csv_is_newline(t->ch); }
 
-/* Appends ch and what follows up to one of three characters, which becomes ch. At the end of the text ch stays what it was. */
-static bool append_until(struct csv_tokenizer *t, uint32_t a, uint32_t b, uint32_t c)
+/* Appends ch and what follows up to a quote or escape, which becomes ch. At the end of the text ch stays what it was. */
+static bool append_quoted(struct csv_tokenizer *t)
+{
+    const struct csv_settings *s = t->settings;
+    uint32_t ch = t->ch;
+    while (ch != s->quote && ch != s->escape && ch != s->escape_escape) {
+        if (!append(t, ch)) return false;
+        if (t->at == t->count) return false;
+        ch = t->units[t->at++];
+    }
+    t->ch = ch;
+    return true;
+}
+
+/* The same up to the delimiter or the end of the record. */
+static bool append_field(struct csv_tokenizer *t)
 {
     uint32_t ch = t->ch;
-    while (ch != a && ch != b && ch != c) {
+    while (ch != t->delimiter && !csv_is_newline(ch)) {
         if (!t->skipped && !append(t, ch)) return false;
         if (t->at == t->count) return false;
         ch = t->units[t->at++];
@@ -214,7 +247,7 @@ static bool match_separator(struct csv_tokenizer *t, bool save, bool *found)
 static bool append_until_separator(struct csv_tokenizer *t)
 {
     size_t count = t->settings->separator_count;
-    while (t->match < count && t->ch != CSV_NEWLINE) {
+    while (t->match < count && !csv_is_newline(t->ch)) {
         if (t->settings->separator[t->match] == t->ch) {
             if (++t->match == count) break;
         } else if (t->match > 0) {
@@ -236,7 +269,7 @@ static bool skip_blanks(struct csv_tokenizer *t)
             if (!next(t)) return false;
         return true;
     }
-    while (is_blank(t->ch) && t->ch != CSV_NEWLINE && t->ch != t->settings->quote) {
+    while (is_blank(t->ch) && !csv_is_newline(t->ch) && t->ch != t->settings->quote) {
         if (!next(t)) return false;
         if (t->settings->separator[t->match] != t->ch) continue;
         if (!match_separator(t, true, &found)) return false;
@@ -252,7 +285,7 @@ static bool skip_value(struct csv_tokenizer *t)
 {
     clear_value(t);
     t->skipped = true;
-    return t->settings->separator_count == 1 ? append_until(t, t->delimiter, CSV_NEWLINE, CSV_NEWLINE) : append_until_separator(t);
+    return t->settings->separator_count == 1 ? append_field(t) : append_until_separator(t);
 }
 
 static bool skip_or_raise(struct csv_tokenizer *t)
@@ -316,7 +349,7 @@ static size_t next_separator(const struct csv_tokenizer *t, size_t *size)
     size_t count = t->settings->separator_count;
     for (size_t i = 0; i < t->value_size; i++) {
         *size = 1;
-        if (t->value[i] == CSV_NEWLINE) return i;
+        if (csv_is_newline(t->value[i])) return i;
         *size = count;
         if (i + count <= t->value_size && memcmp(t->value + i, t->settings->separator, count * sizeof *t->value) == 0) return i;
     }
@@ -335,7 +368,7 @@ static bool split_again(struct csv_tokenizer *t)
     size_t at, size;
     while ((at = next_separator(t, &size)) != SIZE_MAX) {
         if (!put_text(t, t->value, at)) return false;
-        if (t->value[at] == CSV_NEWLINE) end_row(t);
+        if (csv_is_newline(t->value[at])) end_row(t);
         remove_front(t, at + size);
     }
     return append(t, t->ch);
@@ -354,7 +387,7 @@ static bool rest_is_raw(struct csv_tokenizer *t, bool many)
     if (t->settings->unescaped == UNESCAPED_SKIP_VALUE) return skip_value(t);
     if (!prepend(t, t->settings->quote) || !next(t)) return false;
     t->trim = t->settings->ignore_trailing;
-    return many ? append_until_separator(t) : append_until(t, t->delimiter, CSV_NEWLINE, CSV_NEWLINE);
+    return many ? append_until_separator(t) : append_field(t);
 }
 
 enum quoted { QUOTED_STOP, QUOTED_CLOSED, QUOTED_AGAIN, QUOTED_DONE };
@@ -394,7 +427,7 @@ static enum quoted inside_quotes(struct csv_tokenizer *t, bool many)
         if (t->ch != s->quote && t->ch != s->escape) {
             if (t->prev == s->quote) return unescaped_quote(t);
             if (t->prev == s->escape && t->prev != CSV_NONE && !append(t, s->escape)) return QUOTED_STOP;
-            if (!append_until(t, s->quote, s->escape, s->escape_escape)) return QUOTED_STOP;
+            if (!append_quoted(t)) return QUOTED_STOP;
             t->prev = t->ch;
             if (!next(t)) return QUOTED_STOP;
             continue;
@@ -425,12 +458,12 @@ static enum quoted behind_quotes(struct csv_tokenizer *t, bool many)
         if (t->blanks_size == t->blanks_capacity) t->blanks = grown(t->blanks, &t->blanks_capacity, 0, sizeof *t->blanks);
         t->blanks[t->blanks_size++] = t->ch;
         if (!next(t)) return QUOTED_STOP;
-        if (t->ch == CSV_NEWLINE) return QUOTED_DONE;
+        if (csv_is_newline(t->ch)) return QUOTED_DONE;
         if (many) {
             if (!match_separator(t, false, &found)) return QUOTED_STOP;
             if (found) return QUOTED_DONE;
         }
-    } while (is_blank(t->ch));
+    } while (is_blank(t->ch) && t->ch != t->delimiter);
     if (t->ch == t->delimiter) return QUOTED_DONE;
     if (s->unescaped == UNESCAPED_RAISE_ERROR) return fail(t, CSV_UNESCAPED) ? QUOTED_DONE : QUOTED_STOP;
     if (!append(t, s->quote) || !append_all(t, t->blanks, t->blanks_size)) return QUOTED_STOP;
@@ -447,20 +480,13 @@ static bool quoted_value(struct csv_tokenizer *t)
         if (t->prev != CSV_NONE && stops_at_delimiter(t->settings)) return rest_is_raw(t, many);
         if (!next(t)) return false;
         enum quoted state = inside_quotes(t, many);
+        if (state == QUOTED_AGAIN) many = t->settings->separator_count > 1;
         if (state == QUOTED_CLOSED) {
             state = behind_quotes(t, many);
-            if (state == QUOTED_AGAIN) many = false; /* As in the original: from here a separator of several characters is none. */
+            if (state == QUOTED_AGAIN) many = false; /* As in the original: a separator of several characters is none here. */
         }
         if (state != QUOTED_AGAIN) return state != QUOTED_STOP;
     }
-}
-
-/* In UTF-16 units. */
-static size_t java_length(const uint32_t *text, size_t count)
-{
-    size_t length = count;
-    for (size_t i = 0; i < count; i++) length += text[i] > 0xFFFF && text[i] != CSV_NEWLINE;
-    return length;
 }
 
 /* The common case: nothing is escaped, and a separator or line end stands right behind the closing quote. Takes the field and the
@@ -471,14 +497,16 @@ static bool simple_quoted(struct csv_tokenizer *t, bool *taken)
     *taken = false;
     size_t i = t->at;
     for (; i < t->count && t->units[i] != s->quote; i++) {
-        if (t->units[i] == CSV_NEWLINE && s->line_separator.size == 0) return true;
+        if (csv_is_newline(t->units[i]) && s->line_separator.size == 0) return true;
         if (t->units[i] != s->escape || i + 1 == t->count) continue;
         if (t->units[i + 1] == s->quote || t->units[i + 1] == s->escape_escape) return true;
     }
     if (i + 1 >= t->count || t->units[i - 1] == s->escape) return true;
-    if (t->units[i + 1] != t->delimiter && t->units[i + 1] != CSV_NEWLINE) return true;
+    uint32_t behind = t->units[i + 1];
+    bool ends = behind == t->delimiter || behind == CSV_FEED || (behind == CSV_NEWLINE && t->newline_size == 1);
+    if (!ends) return true;
     size_t size = i - t->at;
-    if (s->chars_max >= 0 && java_length(t->units + t->at, size) > (size_t)s->chars_max) return true;
+    if (s->chars_max >= 0 && size > (size_t)s->chars_max) return true;
     *taken = true;
     if (!(size ? put_text(t, t->units + t->at, size) : put_empty_value(t))) return false;
     t->at = i + 1;
@@ -487,17 +515,41 @@ static bool simple_quoted(struct csv_tokenizer *t, bool *taken)
 
 /* ---- fields without quotes --------------------------------------------------------------------- */
 
-/* As append_until, but a field of blanks only that is trimmed away is null here, since its end was in sight. */
+/* Trims what was built where asked for, without a mark that lasts. */
+static bool put_trimmed(struct csv_tokenizer *t)
+{
+    bool before = t->trim;
+    t->trim = t->settings->ignore_trailing;
+    bool ok = put_value(t);
+    t->trim = before;
+    return ok;
+}
+
+/* The common case: the separator or the end of the record is in sight. A \n beside a longer line end is text then, and a field that
+ * is trimmed away is null. Takes the field, or nothing. */
+static bool simple_unquoted(struct csv_tokenizer *t, bool *taken)
+{
+    size_t start = t->at - 1, end = t->at;
+    *taken = false;
+    while (end < t->count && t->units[end] != t->delimiter && t->units[end] != CSV_NEWLINE) end++;
+    if (end == t->count || (t->units[end] == CSV_NEWLINE && t->newline_size == 1 && end + 1 == t->count)) return true;
+    size_t size = end - start;
+    if (t->settings->chars_max >= 0 && size > (size_t)t->settings->chars_max) return true;
+    while (t->settings->ignore_trailing && size && is_blank(t->units[start + size - 1])) size--;
+    *taken = true;
+    t->ch = t->units[end];
+    t->at = end + 1;
+    return size ? put_text(t, t->units + start, size) : put_null(t);
+}
+
 static bool unquoted_value(struct csv_tokenizer *t)
 {
+    bool taken = false;
+    if (t->settings->separator_count > 1) return append_until_separator(t) && put_trimmed(t);
+    if (t->value_size == 0 && !simple_unquoted(t, &taken)) return false;
+    if (taken) return true;
     t->trim = t->settings->ignore_trailing;
-    if (t->settings->separator_count > 1) return append_until_separator(t) && put_value(t);
-    if (!append_until(t, t->delimiter, CSV_NEWLINE, CSV_NEWLINE)) return false;
-    size_t size = t->value_size;
-    while (t->trim && size && is_blank(t->value[size - 1])) size--;
-    bool ok = size ? put_text(t, t->value, size) : put_null(t);
-    clear_value(t);
-    return ok;
+    return append_field(t) && put_value(t);
 }
 
 /* ---- records ----------------------------------------------------------------------------------- */
@@ -513,7 +565,7 @@ static enum field_step after_simple(struct csv_tokenizer *t)
         if (!t->final) return FIELD_STOP;
         return put_null(t) ? FIELD_RECORD_DONE : FIELD_STOP;
     }
-    if (t->ch == CSV_NEWLINE && !put_null(t)) return FIELD_STOP;
+    if (csv_is_newline(t->ch) && !put_null(t)) return FIELD_STOP;
     return FIELD_CONTINUE;
 }
 
@@ -540,14 +592,14 @@ static bool record(struct csv_tokenizer *t)
 {
     bool skip = t->settings->ignore_leading;
     if (skip && is_blank(t->ch) && !skip_blanks(t)) return false;
-    while (t->ch != CSV_NEWLINE) {
+    while (!csv_is_newline(t->ch)) {
         if (skip && is_blank(t->ch) && !skip_blanks(t)) return false;
         enum field_step step = field(t);
         if (step == FIELD_STOP) return false;
         if (step == FIELD_RECORD_DONE) return true;
-        if (step == FIELD_CONTINUE || t->ch == CSV_NEWLINE) continue;
+        if (step == FIELD_CONTINUE || csv_is_newline(t->ch)) continue;
         if (!next(t)) return false;
-        if (t->ch == CSV_NEWLINE && !put_null(t)) return false;
+        if (csv_is_newline(t->ch) && !put_null(t)) return false;
     }
     return true;
 }
@@ -582,7 +634,7 @@ static bool finish_at_end(struct csv_tokenizer *t)
 
 static bool skip_comment(struct csv_tokenizer *t)
 {
-    while (t->ch != CSV_NEWLINE)
+    while (!csv_is_newline(t->ch))
         if (!next(t)) return false;
     return true;
 }

@@ -1,10 +1,11 @@
 /* csv_tokenize -- one CSV record into its fields: the whole grammar, character by character.
+ * A character is a UTF-16 unit, as in Java: limits count those, and odd records show it.
  *
  * This is the careful path of the CSV reader and the specification of its fast one. It behaves as univocity
- * 2.9.1 does in Spark, oddities included: format-semantics 6.3. Three of its accidents are not
- * copied: NUL is an ordinary character even where quote, escape or lineSep are set otherwise; a line end right
- * behind a closing quote is recognised with lineSep and multiLine too; rows that BACK_TO_DELIMITER splits off in
- * a multiLine file do not eat the character behind them. */
+ * 2.9.1 does in Spark, oddities included. Its accidents are not copied: NUL is an ordinary
+ * character even where quote or escape are off; rows that BACK_TO_DELIMITER splits off in a multiLine file do not
+ * eat the character behind them; ignoreTrailingWhiteSpace does not fail on a record that begins with a blank
+ * field; SKIP_VALUE and RAISE_ERROR do with a long separator what they do with a short one. */
 #pragma once
 #include "formats/csv_settings.h"
 
@@ -30,6 +31,7 @@ struct csv_tokenizer {
     size_t row_count;
     struct buffer text;      /* Field texts, UTF-8; 64 bytes behind them may be loaded. */
     size_t record_start, record_end; /* In units; comments and empty lines in front are not part of it. */
+    size_t newline_size;     /* Characters that a CSV_NEWLINE stands for: an oddity at the end of a file depends on it. */
     /* Inside. */
     const struct csv_settings *settings;
     const uint8_t *wanted;   /* Per column: the query uses it; NULL: all. Others have no length limit. */
@@ -43,7 +45,7 @@ struct csv_tokenizer {
     bool unescaped, trim, skipped;
     size_t match;            /* Characters of the separator that were met. */
     uint32_t *value;         /* The field being built. */
-    size_t value_size, value_capacity, value_chars;
+    size_t value_size, value_capacity;
     uint32_t *blanks;
     size_t blanks_size, blanks_capacity;
     size_t fields_capacity, rows_capacity;
@@ -56,5 +58,5 @@ void csv_tokenizer_fini(struct csv_tokenizer *tokenizer);
  * units end them) the next starts at record_end; comments and empty lines before a record are skipped. */
 enum csv_parse csv_tokenize(struct csv_tokenizer *tokenizer, const uint32_t *units, size_t start, size_t count, bool final);
 
-/* Appends the code points of valid UTF-8 to *units (malloc'ed, grown as needed). */
+/* Appends valid UTF-8 to *units as UTF-16 (malloc'ed, grown as needed). */
 void csv_decode(struct slice text, uint32_t **units, size_t *count, size_t *capacity);
