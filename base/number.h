@@ -31,7 +31,8 @@ bool parse_decimal(const char *text, size_t size, int precision, int scale, int1
 
 /* A decimal as Spark reads it in JSON strings and CSV fields: en-US deletes commas and takes what BigDecimal
  * takes; other locales go by their own separators (de-DE: "1.234,56"), without exponent signs or a leading '+'.
- * False: malformed, or too large. An unknown locale is read as en-US without grouping. */
+ * False: malformed, or too large. A language that is not known reads as Java's root locale:
+ * ',' groups, '.' is the point. */
 bool parse_decimal_locale(const char *text, size_t size, const char *locale, int precision, int scale, int128 *out);
 
 #define INT64_TEXT_MAX 20
