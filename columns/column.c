@@ -158,6 +158,7 @@ static void gather_fixed(struct column *out, const struct column *from, const ui
 
 static void gather_bits(uint8_t *target, const uint8_t *source, const uint32_t *rows, uint32_t count)
 {
+    if (!count) return;
     memset(target, 0, ((size_t)count + 7) / 8);
     for (uint32_t i = 0; i < count; i++)
         if (rows[i] != UINT32_MAX && bit_get(source, rows[i])) bit_set(target, i);
