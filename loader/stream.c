@@ -60,7 +60,7 @@ static bool allow_new_sink(struct stream *stream, struct error *err)
         return error_hint(err, "Use a checkpoint of its own for another query, or point the sink at an empty folder.");
     }
     log_event(stream->context, LOG_WARN, "sink.changed", "from=%s to=%s", old_path, path);
-    struct ledger_setting moved[] = {{"sink.path", path}, {"sink.format", writer->sink->name}, {"sink.first_batch", arena_printf(stream->arena, "%" PRId64, last + 1)}};
+    struct ledger_setting moved[] = {{"sink.path", path}, {"sink.format", writer->sink->name}, {SINK_FIRST_BATCH, arena_printf(stream->arena, "%" PRId64, last + 1)}};
     return ledger_setting_set(stream->ledger, moved, COUNTOF(moved), err);
 }
 

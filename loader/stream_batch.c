@@ -216,8 +216,14 @@ static bool mend_plan(struct stream *stream, struct batch_run *run, struct error
 static bool publish_and_commit(struct stream *stream, const struct plan *plan, const struct manifest *manifest, struct error *err)
 {
     struct batch_identity identity = identity_of(plan);
-    if (!stream->pipeline->writer.sink->publish(stream->sink, &identity, manifest, err)) return error_context(err, "publishing batch %" PRId64, plan->batch_id);
-    return ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err);
+    const struct sink_ops *ops = stream->pipeline->writer.sink;
+    if (!ops->publish(stream->sink, &identity, manifest, err)) return error_context(err, "publishing batch %" PRId64, plan->batch_id);
+    stream->sink_spec.first_use = false;
+    if (!ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err)) return false;
+    struct error later;
+    error_clear(&later);
+    if (ops->after_commit && !ops->after_commit(stream->sink, &later)) log_event(stream->context, LOG_WARN, "sink.after_commit", "%s", later.message);
+    return true;
 }
 
 /* --- Totals and progress --------------------------------------------------------------------------------- */
@@ -311,10 +317,6 @@ static bool run_planned(struct stream *stream, struct open_batch *open, struct b
     int64_t commit = monotonic_ms();
     if (!publish_and_commit(stream, &open->plan, &manifest, err)) return false;
     clock->commit_ms = monotonic_ms() - commit;
-    const struct sink_ops *ops = stream->pipeline->writer.sink;
-    struct error later;
-    error_clear(&later);
-    if (ops->after_commit && !ops->after_commit(stream->sink, &later)) log_event(stream->context, LOG_WARN, "sink.after_commit", "%s", later.message);
     report(stream, open, &manifest, clock);
     show_live(stream, NULL);
     return true;

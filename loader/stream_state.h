@@ -8,6 +8,9 @@
 
 #include <time.h>
 
+/* Setting: the first batch that a changed sink got. */
+#define SINK_FIRST_BATCH "sink.first_batch"
+
 struct stream {
     const struct pipeline *pipeline;
     struct inlet_context *context;
