@@ -140,6 +140,12 @@ tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan -j2 build/tsan/inlet unit
 	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/tsan/unit/%.t)
 
+# Apache Spark reads what inlet wrote; needs a Python with pyspark and delta-spark (and Delta's jars in SPARK_SUBMIT_ARGS).
+SPARK_RUN ?= spark-submit --packages io.delta:delta-spark_4.2_2.13:4.4.0 --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog
+.PHONY: check-spark
+check-spark: all
+	INLET=$(CURDIR)/build/inlet $(SPARK_RUN) tests/spark/read_back.py
+
 # --- Benchmarks ----------------------------------------------------------------------------------------------------
 .PHONY: bench
 bench: all venv
