@@ -76,7 +76,8 @@ static void prepare_fast_path(struct reader *reader)
     if (s->separator_count > 1 && (s->ignore_leading || s->ignore_trailing)) plain = false;
     reader->marks = (struct csv_marks){{first, others[0], others[1], others[2]}};
     reader->fast = plain;
-    reader->stops_early = reader->pruned && s->unescaped != UNESCAPED_RAISE_ERROR;
+    reader->fast_stream = plain && s->multi_line && !s->ignore_leading && !s->ignore_trailing;
+    reader->stops_early = reader->pruned && !s->multi_line && s->unescaped != UNESCAPED_RAISE_ERROR;
 }
 
 static struct reader *csv_open(const struct read_spec *spec, struct arena *arena, struct error *err)
@@ -121,6 +122,7 @@ static void csv_scan_free(struct scan *scan)
     csv_stream_fini(&scan->stream);
     csv_tokenizer_fini(&scan->tokenizer);
     buffer_free(&scan->converted);
+    buffer_free(&scan->plain);
     free(scan->units);
     free(scan->rows.room);
     free(scan->stored);
@@ -306,9 +308,29 @@ static bool advance_line(struct scan *scan, struct chunk *chunk, struct error *e
     }
 }
 
+enum { LINES_TRIED = 6 };
+
+/* The next record of a multiLine file as some lines. False: the tokenizer must look, or *failed. */
+static bool take_as_lines(struct scan *scan, struct chunk *chunk, bool *failed, struct error *err)
+{
+    scan->record.number = scan_outcome(scan)->records_framed;
+    for (int i = 0; i < LINES_TRIED; i++) {
+        if (!csv_stream_line(scan, i > 0) || begins_with_comment(&scan->reader->settings, scan->record.text)) return false;
+        enum csv_taken taken = csv_try_line(scan, chunk, err);
+        if (taken == CSV_TAKEN) csv_stream_took_line(scan);
+        if (taken == CSV_TAKEN_OPEN) continue;
+        *failed = taken == CSV_TAKEN_FAILED;
+        return taken == CSV_TAKEN;
+    }
+    return false;
+}
+
 static bool advance_stream(struct scan *scan, struct chunk *chunk, struct error *err)
 {
     enum csv_parse why;
+    bool failed = false;
+    if (scan->reader->fast_stream && !scan->header_due && take_as_lines(scan, chunk, &failed, err)) return true;
+    if (failed) return false;
     enum csv_frame frame = csv_stream_next(scan, &why, err);
     if (frame == CSV_FRAMED_FAILED) return ignore_damage(scan, err) && end_range(scan, err);
     if (frame == CSV_FRAMED_END) return end_range(scan, err);

@@ -22,6 +22,7 @@ struct reader {
     bool plain_words;              /* See csv_rows. */
     struct csv_marks marks;
     bool fast;                     /* The fast path knows these settings. */
+    bool fast_stream;              /* And may be tried on multiLine files. */
 };
 
 /* What became of the record's text; `text` is valid UTF-8. */
@@ -31,15 +32,13 @@ struct csv_record {
     int64_t number;                /* From 0 in its range. */
 };
 
-/* multiLine: a file as code points. */
+/* multiLine: a stretch of the file, from the next record on. */
 struct csv_stream {
-    uint32_t *units;
-    size_t unit_count, unit_capacity;
-    size_t unit_at;                /* The next record. */
-    struct buffer bytes;           /* UTF-8 of the units from unit_at on, and the beginning of a character. */
-    size_t byte_at;                /* In `bytes`: unit_at. */
-    size_t decoded;                /* In `bytes`: what is not decoded yet. */
+    struct buffer bytes;           /* Valid UTF-8 and perhaps the beginning of a character; 64 bytes behind it may be loaded. */
+    size_t byte_at;                /* In `bytes`: the next record. */
+    size_t line_end;               /* In `bytes`: where the stretch of csv_stream_line() ends. */
     int64_t byte_start;            /* In the file: the first of `bytes`. */
+    size_t guess;                  /* Bytes that the next record may need. */
     bool separator_known, end;
     uint8_t separator[2 * CSV_LINE_SEPARATOR_MAX];
     size_t separator_size;
@@ -65,11 +64,12 @@ struct scan {
     struct csv_rows rows;          /* The chunk being filled. */
     size_t text;                   /* Bytes of records in it. */
     struct csv_tokenizer tokenizer;
-    uint32_t *units;               /* Of one line, for the tokenizer. */
+    uint32_t *units;               /* Of one line or stretch, for the tokenizer. */
     size_t unit_capacity;
     csv_marks_fn find_marks;
     uint32_t positions[CSV_POSITIONS];
-    struct buffer converted;
+    struct buffer converted;       /* The record's text, where it is not the file's own. */
+    struct buffer plain;           /* A field without its escapes. */
     struct error *stored;          /* multiLine: what stopped the reading. */
 };
 
@@ -77,6 +77,9 @@ static inline struct range_outcome *scan_outcome(const struct scan *scan) { retu
 
 /* Takes scan->record (a line) as a row, or as a bad record. False: *err. */
 bool csv_take_line(struct scan *scan, struct chunk *chunk, struct error *err) MUST_CHECK;
+/* Tries scan->record.text as a record of a multiLine file. */
+enum csv_taken { CSV_TAKEN, CSV_TAKEN_OPEN, CSV_TAKEN_ODD, CSV_TAKEN_FAILED }; /* OPEN: it ends inside quotes; ODD: the tokenizer must look. */
+enum csv_taken csv_try_line(struct scan *scan, struct chunk *chunk, struct error *err);
 /* The same for the fields that the tokenizer holds, by row_ends. */
 bool csv_take_tokens(struct scan *scan, struct chunk *chunk, struct error *err) MUST_CHECK;
 /* A record that the tokenizer refused, or that is too long to keep. */
@@ -91,3 +94,7 @@ void csv_stream_fini(struct csv_stream *stream);
 enum csv_frame { CSV_FRAMED, CSV_FRAMED_REFUSED, CSV_FRAMED_END, CSV_FRAMED_FAILED };
 /* The next record of a multiLine file, tokenized; REFUSED: *why. */
 enum csv_frame csv_stream_next(struct scan *scan, enum csv_parse *why, struct error *err);
+/* scan->record from the next record on to a line end: the first one, or one more than last time. False: there is none in sight. */
+bool csv_stream_line(struct scan *scan, bool one_more);
+/* That was a record. */
+void csv_stream_took_line(struct scan *scan);

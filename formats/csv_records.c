@@ -210,28 +210,64 @@ static ALWAYS_INLINE bool is_separator(const struct csv_settings *s, const uint8
     return text[at] == s->separator_bytes[0] && size - at >= s->separator_size && memcmp(text + at, s->separator_bytes, s->separator_size) == 0;
 }
 
-/* The closing quote of the field whose opening quote is at `open`: a plain one, with the separator or the end behind it. SIZE_MAX: the
- * careful path must look. */
-static ALWAYS_INLINE size_t closing_quote(struct marks *m, const struct csv_settings *s, size_t open)
+/* Where a quoted field ends. */
+enum closing { CLOSING_FOUND, CLOSING_OPEN, CLOSING_ODD };
+struct quoted {
+    size_t close;    /* The closing quote. */
+    bool escapes;    /* Something before it is escaped. */
+};
+
+/* The closing quote of the field whose opening quote is at `open`: with the separator or the end behind it. ODD: the careful path must look. */
+static ALWAYS_INLINE enum closing closing_quote(struct marks *m, const struct csv_settings *s, size_t open, struct quoted *out)
 {
     const uint8_t *text = m->text;
+    const size_t size = m->size;
+    out->escapes = false;
     while (mark(m) <= open) m->at++;
     for (;; m->at++) {
         size_t at = mark(m);
-        if (at >= m->size) return SIZE_MAX;
+        if (at >= size) return CLOSING_OPEN;
         uint8_t byte = text[at];
         if (byte == s->quote) {
             size_t behind = at + 1;
-            if (behind < m->size && !is_separator(s, text, behind, m->size)) return SIZE_MAX;
+            if (s->escape == s->quote && behind < size && text[behind] == byte) { /* Two quotes are one. */
+                out->escapes = true;
+                m->at++;
+                (void)mark(m);
+                continue;
+            }
+            if (behind < size && !is_separator(s, text, behind, size)) return CLOSING_ODD;
+            out->close = at;
             /* Without an escape character a quoted nothing at the end of a record is an odd one. */
-            return at == open + 1 && behind == m->size && s->escape == CSV_NONE ? SIZE_MAX : at;
+            return at == open + 1 && behind == size && s->escape == CSV_NONE ? CLOSING_ODD : CLOSING_FOUND;
         }
         if (byte == s->escape) {
-            if (at + 1 >= m->size || text[at + 1] == s->quote || text[at + 1] == s->escape_escape) return SIZE_MAX;
+            if (s->escape != s->escape_escape) return CLOSING_ODD;
+            if (at + 1 >= size) return CLOSING_OPEN;
+            if (text[at + 1] != s->quote && text[at + 1] != s->escape) continue;
+            out->escapes = true;
+            m->at++;
+            (void)mark(m);
         } else if (byte == s->escape_escape) {
-            return SIZE_MAX;
+            return CLOSING_ODD;
         }
     }
+}
+
+/* The field without its escapes: an escape stands before a quote or an escape. */
+static NO_INLINE struct slice without_escapes(struct scan *scan, struct slice value)
+{
+    const struct csv_settings *s = &scan->reader->settings;
+    struct buffer *plain = &scan->plain;
+    buffer_clear(plain);
+    uint8_t *to = buffer_reserve(plain, value.size + 64);
+    size_t size = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        bool escaped = value.data[i] == s->escape && i + 1 < value.size && (value.data[i + 1] == s->quote || value.data[i + 1] == s->escape);
+        i += escaped;
+        to[size++] = value.data[i];
+    }
+    return slice_of(to, size);
 }
 
 static ALWAYS_INLINE size_t trimmed_end(const uint8_t *text, size_t start, size_t end)
@@ -240,9 +276,10 @@ static ALWAYS_INLINE size_t trimmed_end(const uint8_t *text, size_t start, size_
     return end;
 }
 
-enum fast { FAST_GOOD, FAST_BAD, FAST_ODD };
+enum fast { FAST_GOOD, FAST_BAD, FAST_OPEN, FAST_ODD };
 
-/* Fields without quotes, and quoted ones without escapes, straight into the columns. ODD: the row must be taken back and read carefully. */
+/* Fields without quotes, and quoted ones, straight into the columns. OPEN: the record ends inside quotes. ODD: the careful path must
+ * read it. The row must be taken back then. */
 static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
 {
     const struct reader *reader = scan->reader;
@@ -261,11 +298,14 @@ static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
         if (s->ignore_leading)
             while (start < size && text[start] <= ' ' && text[start] != s->quote && !is_separator(s, text, start, size)) start++;
         if (start < size && text[start] == s->quote) {
-            size_t close = closing_quote(&m, s, start);
-            if (UNLIKELY(close == SIZE_MAX || close - start - 1 > chars_max)) return FAST_ODD;
+            struct quoted quoted;
+            enum closing closing = closing_quote(&m, s, start, &quoted);
+            if (UNLIKELY(closing != CLOSING_FOUND)) return closing == CLOSING_OPEN ? FAST_OPEN : FAST_ODD;
+            if (UNLIKELY(quoted.close - start - 1 > chars_max)) return FAST_ODD;
             m.at++;
-            end = close + 1;
-            struct slice value = {text + start + 1, close - start - 1};
+            end = quoted.close + 1;
+            struct slice value = {text + start + 1, quoted.close - start - 1};
+            if (UNLIKELY(quoted.escapes)) value = without_escapes(scan, value);
             if (value.size == 0) value = s->empty_value;
             good &= csv_put(&scan->rows, target, value.data, value.size);
         } else {
@@ -290,6 +330,15 @@ static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
     return good ? FAST_GOOD : FAST_BAD;
 }
 
+/* The row's values are in the columns. */
+static ALWAYS_INLINE bool finish_fast(struct scan *scan, struct chunk *chunk, size_t count, enum fast result, struct error *err)
+{
+    const struct reader *reader = scan->reader;
+    if (UNLIKELY(count < reader->used_count)) put_missing(scan, count);
+    if (UNLIKELY(scan->rows.no_memory)) return false;
+    return finish_row(scan, chunk, check_width(reader, count, result == FAST_GOOD), err);
+}
+
 bool csv_take_line(struct scan *scan, struct chunk *chunk, struct error *err)
 {
     const struct reader *reader = scan->reader;
@@ -298,13 +347,19 @@ bool csv_take_line(struct scan *scan, struct chunk *chunk, struct error *err)
     if (UNLIKELY(!reader->fast)) return take_carefully(scan, chunk, err);
     size_t count = 0;
     enum fast result = fast_fields(scan, &count);
-    if (UNLIKELY(result == FAST_ODD)) {
-        take_back(scan);
-        return !scan->rows.no_memory && take_carefully(scan, chunk, err);
-    }
-    if (UNLIKELY(count < reader->used_count)) put_missing(scan, count);
-    if (UNLIKELY(scan->rows.no_memory)) return false;
-    return finish_row(scan, chunk, check_width(reader, count, result == FAST_GOOD), err);
+    if (LIKELY(result <= FAST_BAD)) return finish_fast(scan, chunk, count, result, err);
+    take_back(scan);
+    return !scan->rows.no_memory && take_carefully(scan, chunk, err);
+}
+
+enum csv_taken csv_try_line(struct scan *scan, struct chunk *chunk, struct error *err)
+{
+    size_t count = 0;
+    enum fast result = fast_fields(scan, &count);
+    if (LIKELY(result <= FAST_BAD)) return finish_fast(scan, chunk, count, result, err) ? CSV_TAKEN : CSV_TAKEN_FAILED;
+    take_back(scan);
+    if (scan->rows.no_memory) return CSV_TAKEN_FAILED;
+    return result == FAST_OPEN ? CSV_TAKEN_OPEN : CSV_TAKEN_ODD;
 }
 
 /* ---- headers ----------------------------------------------------------------------------------- */

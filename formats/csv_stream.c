@@ -1,27 +1,26 @@
-/* csv_stream -- multiLine files: bytes into code points with record ends marked, record by record.
+/* csv_stream -- multiLine files, record by record.
  *
- * The tokenizer needs a whole record at hand. It gets what is there; where the record does not end in it, more
- * is read (at least as much again, so that a long record costs no more than twice its size) and the
- * record is begun anew. */
+ * A stretch of the file is at hand. Where the first line of it is a simple record, that is all; else some of it
+ * is decoded for the tokenizer, and more of it where the record does not end there. Where it does not end in
+ * the whole stretch, at least as much again is read, so that a long record costs no more than twice its size. */
 #include "formats/csv_read.h"
 #include "base/panic.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_SIZE = 256 << 10, DETECT_SIZE = 1 << 20 };
+enum { READ_SIZE = 256 << 10, DETECT_SIZE = 1 << 20, GUESS_AT_FIRST = 512 };
 #define STREAM_RECORD_MAX LINES_RECORD_MAX
 
 void csv_stream_fini(struct csv_stream *stream)
 {
-    free(stream->units);
     buffer_free(&stream->bytes);
 }
 
 void csv_stream_begin(struct scan *scan)
 {
     struct csv_stream *s = &scan->stream;
-    struct csv_stream fresh = {.units = s->units, .unit_capacity = s->unit_capacity, .bytes = s->bytes};
+    struct csv_stream fresh = {.bytes = s->bytes, .guess = GUESS_AT_FIRST};
     *s = fresh;
     buffer_clear(&s->bytes);
     const struct slice given = scan->reader->settings.line_separator;
@@ -48,34 +47,20 @@ static void detect_separator(struct csv_stream *s)
 
 static size_t character_size(uint8_t first) { return first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4; }
 
-/* Behind the last character that is whole and cannot be the first half of a separator. */
-static size_t decodable(const struct csv_stream *s)
+/* At most `end`: behind the last character that is whole and cannot be the first half of a separator. */
+static size_t decodable(const struct csv_stream *s, size_t end)
 {
-    size_t size = s->bytes.size;
     const uint8_t *text = s->bytes.data;
-    if (s->end) return size;
-    for (size_t back = 1; back <= 3 && back <= size - s->decoded; back++) {
+    size_t size = end;
+    if (s->end && end == s->bytes.size) return size;
+    for (size_t back = 1; back <= 3 && back <= size - s->byte_at; back++) {
         if ((text[size - back] & 0xC0) == 0x80) continue;
         if (character_size(text[size - back]) > back) size -= back;
         break;
     }
     for (size_t part = s->separator_size - 1; part > 0; part--)
-        if (size - s->decoded >= part && memcmp(text + size - part, s->separator, part) == 0) return size - part;
+        if (size - s->byte_at >= part && memcmp(text + size - part, s->separator, part) == 0) return size - part;
     return size;
-}
-
-static void decode_run(struct csv_stream *s, size_t end)
-{
-    csv_decode(slice_of(s->bytes.data + s->decoded, end - s->decoded), &s->units, &s->unit_count, &s->unit_capacity);
-    s->decoded = end;
-}
-
-static void put_newline(struct csv_stream *s, size_t size)
-{
-    bool separator = size == s->separator_size && memcmp(s->bytes.data + s->decoded, s->separator, size) == 0;
-    csv_decode(slice_text("\n"), &s->units, &s->unit_count, &s->unit_capacity); /* Makes the room. */
-    s->units[s->unit_count - 1] = separator ? CSV_NEWLINE : CSV_FEED;
-    s->decoded += size;
 }
 
 /* Size of the line end at `at`; 0: none. */
@@ -86,20 +71,33 @@ static size_t line_end_size(const struct csv_stream *s, size_t at, size_t end)
     return s->feed_ends && *text == '\n' ? 1 : 0;
 }
 
-static void decode(struct csv_stream *s)
+static void put_newline(struct scan *scan, size_t at, size_t size, size_t *count)
 {
-    size_t end = decodable(s), at = s->decoded;
+    const struct csv_stream *s = &scan->stream;
+    bool separator = size == s->separator_size && memcmp(s->bytes.data + at, s->separator, size) == 0;
+    csv_decode(slice_text("\n"), &scan->units, count, &scan->unit_capacity); /* Makes the room. */
+    scan->units[*count - 1] = separator ? CSV_NEWLINE : CSV_FEED;
+}
+
+/* The units of about `size` bytes from the next record on; *all: of all that is at hand. */
+static size_t decode(struct scan *scan, size_t size, bool *all)
+{
+    const struct csv_stream *s = &scan->stream;
+    size_t left = s->bytes.size - s->byte_at, count = 0;
+    size_t end = decodable(s, size < left ? s->byte_at + size : s->bytes.size), run = s->byte_at, at = run;
+    *all = size >= left;
     while (at < end) {
-        size_t size = s->bytes.data[at] == s->separator[0] || s->bytes.data[at] == '\n' ? line_end_size(s, at, end) : 0;
-        if (size == 0) {
+        size_t line_end = s->bytes.data[at] == s->separator[0] || s->bytes.data[at] == '\n' ? line_end_size(s, at, end) : 0;
+        if (line_end == 0) {
             at++;
             continue;
         }
-        decode_run(s, at);
-        put_newline(s, size);
-        at += size;
+        csv_decode(slice_of(s->bytes.data + run, at - run), &scan->units, &count, &scan->unit_capacity);
+        put_newline(scan, at, line_end, &count);
+        run = at += line_end;
     }
-    decode_run(s, end);
+    csv_decode(slice_of(s->bytes.data + run, end - run), &scan->units, &count, &scan->unit_capacity);
+    return count;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------- */
@@ -107,12 +105,8 @@ static void decode(struct csv_stream *s)
 /* Forgets the records that were taken. */
 static void shift(struct csv_stream *s)
 {
-    s->unit_count -= s->unit_at;
-    memmove(s->units, s->units + s->unit_at, s->unit_count * sizeof *s->units);
-    s->unit_at = 0;
     s->bytes.size -= s->byte_at;
     memmove(s->bytes.data, s->bytes.data + s->byte_at, s->bytes.size);
-    s->decoded -= s->byte_at;
     s->byte_start += (int64_t)s->byte_at;
     s->byte_at = 0;
 }
@@ -121,6 +115,7 @@ static void shift(struct csv_stream *s)
 static void read_more(struct scan *scan)
 {
     struct csv_stream *s = &scan->stream;
+    if (s->byte_at) shift(s);
     size_t wanted = s->separator_known ? s->bytes.size : DETECT_SIZE;
     if (wanted < READ_SIZE) wanted = READ_SIZE;
     for (size_t more = 0; more < wanted && !s->end;) {
@@ -131,33 +126,33 @@ static void read_more(struct scan *scan)
         s->bytes.size += got;
         more += got;
     }
+    buffer_reserve(&s->bytes, 64);
     if (!s->separator_known) detect_separator(s);
     scan->tokenizer.newline_size = s->separator_size;
-    decode(s);
 }
 
 /* Moves *byte behind the units [from, to). */
-static void walk(const struct csv_stream *s, size_t from, size_t to, size_t *byte)
+static void walk(const struct scan *scan, size_t from, size_t to, size_t *byte)
 {
+    const struct csv_stream *s = &scan->stream;
     for (size_t i = from; i < to; i++)
-        if ((s->units[i] & 0xFFFFFC00u) != 0xDC00) /* The second half of a pair was counted with the first. */
-            *byte += csv_is_newline(s->units[i]) ? line_end_size(s, *byte, s->bytes.size) : character_size(s->bytes.data[*byte]);
+        if ((scan->units[i] & 0xFFFFFC00u) != 0xDC00) /* The second half of a pair was counted with the first. */
+            *byte += csv_is_newline(scan->units[i]) ? line_end_size(s, *byte, s->bytes.size) : character_size(s->bytes.data[*byte]);
 }
 
 static void take_record(struct scan *scan, size_t start, size_t end)
 {
     struct csv_stream *s = &scan->stream;
-    size_t byte = s->byte_at;
-    walk(s, s->unit_at, start, &byte);
+    size_t byte = s->byte_at, text_stop = end;
+    walk(scan, 0, start, &byte);
+    if (end > start && csv_is_newline(scan->units[end - 1])) text_stop--;
+    size_t text_end = byte;
+    walk(scan, start, text_stop, &text_end);
     scan->record.byte = s->byte_start + (int64_t)byte;
-    size_t text_end = byte, text_stop = end;
-    if (end > start && csv_is_newline(s->units[end - 1])) text_stop--;
-    walk(s, start, text_stop, &text_end);
-    buffer_reserve(&s->bytes, 64);
     scan->record.text = slice_of(s->bytes.data + byte, text_end - byte);
-    walk(s, text_stop, end, &text_end);
+    walk(scan, text_stop, end, &text_end);
+    s->guess = 2 * (text_end - s->byte_at) + 64;
     s->byte_at = text_end;
-    s->unit_at = end;
 }
 
 /* The rest of the file is one record, too long to keep. */
@@ -172,21 +167,30 @@ static enum csv_frame refuse_rest(struct scan *scan, enum csv_parse *why)
         if (!input_read(scan->input, buffer_reserve(&s->bytes, READ_SIZE), READ_SIZE, false, &got, scan->stored)) s->failed = s->end = true;
     }
     s->end = true;
-    s->unit_at = s->unit_count = s->byte_at = s->decoded = 0;
+    s->byte_at = 0;
     buffer_clear(&s->bytes);
     *why = CSV_MORE;
     return CSV_FRAMED_REFUSED;
 }
 
+/* Tokenizes a record in what is at hand; MORE: it does not end there. */
+static enum csv_parse tokenize_at_hand(struct scan *scan)
+{
+    struct csv_stream *s = &scan->stream;
+    for (size_t size = s->guess;; size *= 4) {
+        bool all;
+        size_t count = decode(scan, size, &all);
+        enum csv_parse result = csv_tokenize(&scan->tokenizer, scan->units, 0, count, all && s->end);
+        if (result != CSV_MORE || all) return result;
+    }
+}
+
 enum csv_frame csv_stream_next(struct scan *scan, enum csv_parse *why, struct error *err)
 {
     struct csv_stream *s = &scan->stream;
-    struct csv_tokenizer *t = &scan->tokenizer;
-    for (;;) {
-        *why = s->separator_known || s->end ? csv_tokenize(t, s->units, s->unit_at, s->unit_count, s->end) : CSV_MORE;
-        if (*why != CSV_MORE) break;
-        shift(s);
-        if (s->unit_count > STREAM_RECORD_MAX) return refuse_rest(scan, why);
+    if (!s->separator_known && !s->end) read_more(scan);
+    while ((*why = tokenize_at_hand(scan)) == CSV_MORE) {
+        if (s->bytes.size - s->byte_at > STREAM_RECORD_MAX) return refuse_rest(scan, why);
         read_more(scan);
     }
     if (*why == CSV_EMPTY) {
@@ -194,6 +198,32 @@ enum csv_frame csv_stream_next(struct scan *scan, enum csv_parse *why, struct er
         *err = *scan->stored;
         return CSV_FRAMED_FAILED;
     }
-    take_record(scan, t->record_start, t->record_end);
+    take_record(scan, scan->tokenizer.record_start, scan->tokenizer.record_end);
     return *why == CSV_ROW ? CSV_FRAMED : CSV_FRAMED_REFUSED;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------- */
+
+bool csv_stream_line(struct scan *scan, bool one_more)
+{
+    struct csv_stream *s = &scan->stream;
+    if (!s->separator_known || s->separator[s->separator_size - 1] != '\n') return false;
+    size_t from = one_more ? s->line_end + s->separator_size : s->byte_at;
+    if (one_more && s->separator_size != 1) return false; /* Line ends inside quotes would have to be changed to \n. */
+    const uint8_t *start = s->bytes.data + s->byte_at;
+    const uint8_t *feed = from < s->bytes.size ? memchr(s->bytes.data + from, '\n', s->bytes.size - from) : NULL;
+    if (!feed || feed == start) return false;
+    bool carriage = s->separator_size == 2;
+    if (carriage && feed[-1] != '\r') return false;
+    s->line_end = (size_t)(feed - s->bytes.data) - carriage;
+    scan->record.byte = s->byte_start + (int64_t)s->byte_at;
+    scan->record.text = slice_of(start, s->line_end - s->byte_at);
+    return scan->record.text.size > 0;
+}
+
+void csv_stream_took_line(struct scan *scan)
+{
+    struct csv_stream *s = &scan->stream;
+    s->byte_at = s->line_end + s->separator_size;
+    s->guess = GUESS_AT_FIRST;
 }

@@ -501,7 +501,8 @@ static bool simple_quoted(struct csv_tokenizer *t, bool *taken)
         if (t->units[i] != s->escape || i + 1 == t->count) continue;
         if (t->units[i + 1] == s->quote || t->units[i + 1] == s->escape_escape) return true;
     }
-    if (i + 1 >= t->count || t->units[i - 1] == s->escape) return true;
+    if (i + 1 >= t->count) return t->final; /* Else what follows decides. */
+    if (t->units[i - 1] == s->escape) return true;
     uint32_t behind = t->units[i + 1];
     bool ends = behind == t->delimiter || behind == CSV_FEED || (behind == CSV_NEWLINE && t->newline_size == 1);
     if (!ends) return true;
@@ -532,7 +533,7 @@ static bool simple_unquoted(struct csv_tokenizer *t, bool *taken)
     size_t start = t->at - 1, end = t->at;
     *taken = false;
     while (end < t->count && t->units[end] != t->delimiter && t->units[end] != CSV_NEWLINE) end++;
-    if (end == t->count || (t->units[end] == CSV_NEWLINE && t->newline_size == 1 && end + 1 == t->count)) return true;
+    if (end == t->count || (t->units[end] == CSV_NEWLINE && t->newline_size == 1 && end + 1 == t->count)) return t->final;
     size_t size = end - start;
     if (t->settings->chars_max >= 0 && size > (size_t)t->settings->chars_max) return true;
     while (t->settings->ignore_trailing && size && is_blank(t->units[start + size - 1])) size--;
@@ -632,9 +633,10 @@ static bool finish_at_end(struct csv_tokenizer *t)
     return !has_text || put_null(t);
 }
 
+/* Only the file's own line end ends a comment. */
 static bool skip_comment(struct csv_tokenizer *t)
 {
-    while (!csv_is_newline(t->ch))
+    while (t->ch != CSV_NEWLINE)
         if (!next(t)) return false;
     return true;
 }
