@@ -74,9 +74,16 @@ $(BUILD)/%.o: %.c
 # Unit tests: one program a file, cmocka with TAP output; run by prove.
 $(BUILD)/unit/%.t: tests/unit/%.c $(BUILD)/libinlet.a
 	$(call say,TEST,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP -o $@ $< $(BUILD)/libinlet.a -lcmocka $(LIBS)
-.PHONY: unit
-unit: $(UNIT_TESTS)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -Wno-missing-field-initializers -Wno-unused-parameter -MMD -MP -o $@ $< $(BUILD)/libinlet.a -lcmocka $(LIBS)
+.PHONY: unit tools
+unit: $(UNIT_TESTS) tools
+
+# Programs that the cross-checks with other readers drive.
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+$(BUILD)/tools/%: tests/tools/%.c $(BUILD)/libinlet.a
+	$(call say,TOOL,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -Wno-missing-field-initializers -Wno-unused-parameter -MMD -MP -o $@ $< $(BUILD)/libinlet.a $(LIBS)
+tools: $(TOOLS)
 
 # --- What a fresh Debian 12 needs; installed where missing. ------------------------------------------------------
 BUILD_PACKAGES := gcc make libc6-dev liblmdb-dev libjansson-dev libyaml-dev libzstd-dev libsnappy-dev liblz4-dev libbz2-dev zlib1g-dev libxxhash-dev
@@ -104,7 +111,8 @@ check:
 	@$(MAKE) --no-print-directory check-all
 check-all: tidy
 	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec '' $(UNIT_TESTS)
-	INLET=$(CURDIR)/build/inlet PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
+	INLET_TOOLS=$(BUILD)/tools PYTHON=$(PYTHON) $(PROVE) -j2 --exec tests/formats/with-tool $(wildcard tests/formats/*_crosscheck.py)
+	INLET=$(CURDIR)/build/inlet PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py tests/crash/*_test.py)
 tidy:
 	@python3 tests/tidy.py
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# tool: delta_tool
 """Delta logs written by deltalake, replayed by inlet; and logs written by inlet, read by deltalake.
 
 usage: delta_crosscheck.py TOOL    (TOOL: tests/tools/delta_tool, built)
@@ -187,9 +188,10 @@ def damage(folder, rounds):
         with open(path, "wb") as file: file.write(whole)
 
 
+PARTS = [("inlet replays what deltalake wrote", written_by_deltalake), ("deltalake reads what inlet wrote", written_by_inlet),
+         ("what cannot be read is refused by name", refusals), ("a damaged log is an error, never a crash", lambda folder: damage(folder, 100))]
+print(f"1..{len(PARTS)}")
 with tempfile.TemporaryDirectory() as folder:
-    written_by_deltalake(folder)
-    written_by_inlet(folder)
-    refusals(folder)
-    damage(folder, 100)
-print("ok")
+    for number, (title, part) in enumerate(PARTS, 1):
+        part(folder)
+        print(f"ok {number} - {title}", flush=True)

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# tool: sink_tool
 """Delta tables of the sink, read and appended to by deltalake.
 
 usage: delta_sink_crosscheck.py TOOL    (TOOL: tests/tools/sink_tool, built)

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# tool: parquet_random
 """parquet_crosscheck -- random files of our Parquet writer, read back by pyarrow, DuckDB and (where installed) polars.
 
 usage: parquet_crosscheck.py PARQUET_RANDOM [--seeds FIRST:COUNT] [--rows N]

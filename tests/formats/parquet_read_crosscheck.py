@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# tool: parquet_dump
 """Files written by pyarrow, DuckDB and polars, read by inlet's Parquet reader: every value must be the same.
 
 usage: parquet_read_crosscheck.py DUMP [SEED [ROUNDS]]    (DUMP: tests/tools/parquet_dump, built)
@@ -203,11 +204,16 @@ def damage(folder, rounds):
                 assert done.returncode in (0, 1), f"seed {SEED}: exit {done.returncode} on damaged file\n{done.stderr.decode(errors='replace')}"
 
 
-with tempfile.TemporaryDirectory() as folder:
+def arrow_rounds(folder):
     for number in range(ROUNDS):
         arrow_round(folder, number)
-    duckdb_round(folder)
-    polars_round(folder)
-    refusals(folder)
-    damage(folder, ROUNDS)
-print(f"ok, seed {SEED}, {ROUNDS} rounds")
+
+
+PARTS = [("files of pyarrow", arrow_rounds), ("files of DuckDB", duckdb_round), ("files of polars", polars_round),
+         ("what cannot be read is refused by name", refusals), ("a damaged file is an error, never a crash", lambda folder: damage(folder, ROUNDS))]
+print(f"1..{len(PARTS)}")
+print(f"# seed {SEED}, {ROUNDS} rounds", flush=True)
+with tempfile.TemporaryDirectory() as folder:
+    for number, (title, part) in enumerate(PARTS, 1):
+        part(folder)
+        print(f"ok {number} - {title}", flush=True)
