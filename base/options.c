@@ -400,8 +400,10 @@ static bool take_input(struct parse *parse, const struct option_input *input, st
     if (is_cloud && strncasecmp(name, "cloudFiles.", 11) == 0) name += 11;
     struct option_value *value = find_value(options, name);
     if (!value) return refuse_unknown(parse, options, name, input->name);
-    if (!input->text)
-        return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' has no value", input->name);
+    if (!input->text) {
+        error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' has no value", input->name);
+        return error_hint(parse->err, "An empty text is written as \"\"; YAML takes what follows a bare # for a comment.");
+    }
     if (value->given && strcmp(value->text, input->text) != 0)
         return error_set(parse->err, is_cloud ? COND_CF_INVALID_VALUE : COND_INLET_BAD_OPTION_VALUE,
                          "option '%s' is given twice with different values", value->spec->name);

@@ -150,7 +150,48 @@ static struct tree *convert(struct conversion *conversion, int index, int depth)
     }
 }
 
-static bool refuse_text(const yaml_parser_t *parser, struct error *err)
+/* What libyaml says, and what its user has most likely done. The first row that fits counts. */
+static const struct {
+    const char *problem, *context; /* Parts of libyaml's texts; NULL: any. */
+    bool tab;                      /* The line is indented by a tab. */
+    const char *hint;
+} mistakes[] = {
+    {"mapping values are not allowed", NULL, false, "A value that holds ': ' must be in quotes, such as schema: \"a STRUCT<b: STRING>\"."},
+    {"cannot start any token", NULL, true, "Indent by spaces, not by tabs."},
+    {"cannot start any token", NULL, false, "A value that begins with a character such as ` @ % or | must be in quotes."},
+    {NULL, "alias", false, "A value that begins with * must be in quotes, such as load: \"*.json\"."},
+    {NULL, "anchor", false, "A value that begins with & must be in quotes."},
+    {NULL, "flow mapping", false, "Inside {...} a value that holds a comma, a bracket or ${...} must be in quotes; or the closing } is missing."},
+    {NULL, "flow sequence", false, "Inside [...] a value that holds a comma, a bracket or ${...} must be in quotes; or the closing ] is missing."},
+    {"unexpected end of stream", "quoted scalar", false, "The closing quote is missing."},
+    {"unknown escape character", NULL, false, "In double quotes a backslash begins an escape: write \\\\, or use single quotes."},
+    {"did not find expected key", NULL, false, "The keys of one map must begin in the same column; a value that begins with { or [ and goes on behind the bracket must be in quotes."},
+    {"did not find expected node content", NULL, false, "A value that begins with a comma or a bracket must be in quotes."},
+};
+
+/* Lines count from 0. */
+static bool is_indented_by_tab(struct slice text, size_t line)
+{
+    size_t at = 0;
+    for (; line && at < text.size; at++) line -= text.data[at] == '\n';
+    while (at < text.size && text.data[at] == ' ') at++;
+    return at < text.size && text.data[at] == '\t';
+}
+
+static void hint_at_mistake(const yaml_parser_t *parser, struct slice text, struct error *err)
+{
+    const char *context = parser->context ? parser->context : "";
+    bool tab = is_indented_by_tab(text, parser->problem_mark.line);
+    for (size_t i = 0; parser->problem && i < COUNTOF(mistakes); i++) {
+        if (mistakes[i].problem && !strstr(parser->problem, mistakes[i].problem)) continue;
+        if (mistakes[i].context && !strstr(context, mistakes[i].context)) continue;
+        if (mistakes[i].tab && !tab) continue;
+        error_hint(err, "%s", mistakes[i].hint);
+        return;
+    }
+}
+
+static bool refuse_text(const yaml_parser_t *parser, struct slice text, struct error *err)
 {
     int line = (int)parser->problem_mark.line + 1;
     const char *problem = parser->problem ? parser->problem : "it is damaged";
@@ -160,14 +201,15 @@ static bool refuse_text(const yaml_parser_t *parser, struct error *err)
     error_set(err, COND_INLET_SYNTAX, "cannot read YAML at line %d, column %d: %s%s%s", line,
               (int)parser->problem_mark.column + 1, problem, parser->context ? " " : "", context);
     if (err) err->line = line;
+    hint_at_mistake(parser, text, err);
     return false;
 }
 
 /* After the first document there must be nothing else. */
-static bool check_end(yaml_parser_t *parser, struct error *err)
+static bool check_end(yaml_parser_t *parser, struct slice text, struct error *err)
 {
     yaml_document_t second;
-    if (!yaml_parser_load(parser, &second)) return refuse_text(parser, err);
+    if (!yaml_parser_load(parser, &second)) return refuse_text(parser, text, err);
     const yaml_node_t *root = yaml_document_get_root_node(&second);
     int line = root ? (int)root->start_mark.line + 1 : 0;
     yaml_document_delete(&second);
@@ -186,12 +228,12 @@ struct tree *tree_parse_yaml(struct arena *arena, struct slice text, struct erro
         return error_set(err, COND_INLET_NO_MEMORY, "could not start the YAML parser"), NULL;
     yaml_parser_set_input_string(&parser, text.size ? text.data : (const unsigned char *)"", text.size);
     if (!yaml_parser_load(&parser, &conversion.document)) {
-        refuse_text(&parser, err);
+        refuse_text(&parser, text, err);
     } else {
         if (yaml_document_get_root_node(&conversion.document)) tree = convert(&conversion, 1, 0);
         else tree = ARENA_NEW(arena, struct tree), tree->text = "", tree->line = 1; /* An empty file: null. */
         yaml_document_delete(&conversion.document);
-        if (tree && !check_end(&parser, err)) tree = NULL;
+        if (tree && !check_end(&parser, text, err)) tree = NULL;
     }
     yaml_parser_delete(&parser);
     return tree;

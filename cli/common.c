@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,7 +27,8 @@ int usage_error(const struct arguments *arguments, const char *format, ...)
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    fprintf(stderr, "[INLET_USAGE] %s. Usage: inlet %s\n", text, arguments->verb->synopsis);
+    size_t size = strlen(text);
+    fprintf(stderr, "[INLET_USAGE] %s%s Usage: inlet %s\n", text, size && text[size - 1] == '?' ? "" : ".", arguments->verb->synopsis);
     return EXIT_USAGE;
 }
 

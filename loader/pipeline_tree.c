@@ -136,6 +136,8 @@ bool tree_check_keys(const struct tree *map, const char *where, const char *cons
         tree_refuse(child, err, COND_INLET_UNKNOWN_KEY, "unknown key '%s' in %s", child->key, where);
         const char *nearest = nearest_name(child->key, keys);
         if (nearest) error_hint(err, "Did you mean '%s'?", nearest);
+        else if (child->kind == TREE_NULL && strchr(child->key, ' ')) /* {schema: a INT, b STRING} */
+            error_hint(err, "Inside {...} a value that holds a comma must be in quotes.");
         return false;
     }
     return true;

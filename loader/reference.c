@@ -154,7 +154,8 @@ static void print_row_text(const struct section *section, const struct option_sp
 
 static void print_section_text(const struct section *section, struct buffer *out)
 {
-    buffer_printf(out, "%s as a %s\n", section->format, section->use);
+    bool is_conf = strcmp(section->use, "settings") == 0;
+    buffer_printf(out, is_conf ? "%s: the %s of a query\n" : "%s as a %s\n", section->format, section->use);
     if (section->later) buffer_printf(out, "  Not built yet: %s.\n", section->later);
     for (size_t t = 0; t < section->table_count; t++) {
         const char *prefix = section->prefix;

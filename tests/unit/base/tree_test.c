@@ -83,6 +83,22 @@ static void damage_is_refused_with_its_line(void **state)
     assert_null(tree_parse_json(arena, slice_of("\"\xFF\"", 3), &err));
 }
 
+static void usual_mistakes_get_a_hint(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *hint; } cases[] = {
+        {"schema: a STRUCT<b: STRING>\n", "': ' must be in quotes"}, {"a:\n\tb: 1\n", "not by tabs"},      {"a: é\nb:\n  \tc: 1\n", "not by tabs"},
+        {"query: `a`\n", "must be in quotes"},                       {"load: *.json\n", "begins with *"}, {"a: &\n", "begins with &"},
+        {"a: {b: ${X}}\n", "${...} must be in quotes"},              {"a: [b, c\n", "closing ]"},         {"a: {b: c\n", "closing }"},
+        {"a: \"b\n", "closing quote"},                               {"a: \"\\d\"\n", "single quotes"},    {"a:\n  b: 1\n c: 2\n", "same column"},
+        {"load: {a,b}/x\n", "goes on behind the bracket"},           {"sep: ,\n", "begins with a comma"},
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        assert_null(parse(tree_parse_yaml, cases[i].text));
+        if (!strstr(err.hint, cases[i].hint)) fail_msg("%s: %s: %s", cases[i].text, err.message, err.hint);
+    }
+}
+
 static void depth_and_aliases_are_bounded(void **state)
 {
     (void)state;
@@ -149,7 +165,7 @@ int main(void)
         cmocka_unit_test(yaml_scalars_follow_the_core_schema),
         cmocka_unit_test(json_has_lines_and_numbers_as_written),
         cmocka_unit_test(damage_is_refused_with_its_line),
-        cmocka_unit_test(depth_and_aliases_are_bounded),
+        cmocka_unit_test(usual_mistakes_get_a_hint), cmocka_unit_test(depth_and_aliases_are_bounded),
         cmocka_unit_test(an_empty_file_is_null),
         cmocka_unit_test(random_text_does_no_harm),
     };
