@@ -51,7 +51,9 @@ check("each file opens with its purpose", list(openings()))
 check("no file is longer than 1,200 lines", [f"{n}: {t.count(chr(10))} lines" for n, t in files.items() if t.count("\n") > 1200])
 check("no unsafe call of the C library", list(shipped(BANNED)))
 check("no leftovers in what ships", list(shipped(LEFTOVER)))
-check("no line is longer than 180 columns", [f"{n}:{i}" for n, t in files.items() if not n.endswith(".inc") for i, l in enumerate(t.split("\n"), 1) if len(l) > 180 and not l.lstrip().startswith(('{"', 'CONDITION'))])
+# Help texts and messages may be long; code may not.
+check("no line is longer than 180 columns beside its texts", [f"{n}:{i}" for n, t in files.items() if not n.endswith(".inc")
+      for i, l in enumerate(t.split("\n"), 1) if len(re.sub(r'"[^"]*"', '""', l)) > 180])
 
 print(f"1..{len(results)}")
 bad = 0
