@@ -12,7 +12,10 @@ size_t utf8_encode(uint32_t code_point, uint8_t out[4]);
 /* The code point at *at (before end), and steps behind it; U+FFFD for a maximal ill-formed part. */
 uint32_t utf8_next(const uint8_t **at, const uint8_t *end);
 
-enum charset { CHARSET_UTF8, CHARSET_ISO_8859_1, CHARSET_US_ASCII, CHARSET_UTF16, CHARSET_UTF16LE, CHARSET_UTF16BE, CHARSET_UTF32, CHARSET_UTF32LE, CHARSET_UTF32BE, CHARSET_UNKNOWN };
+enum charset {
+    CHARSET_UTF8, CHARSET_ISO_8859_1, CHARSET_US_ASCII, CHARSET_UTF16, CHARSET_UTF16LE, CHARSET_UTF16BE, CHARSET_UTF32,
+    CHARSET_UTF32LE, CHARSET_UTF32BE, CHARSET_UNKNOWN
+};
 enum charset charset_find(const char *name); /* Any case, with Java's aliases (latin1, utf8, UTF_16LE, ...). */
 const char *charset_name(enum charset charset);
 /* Appends the UTF-8 of `text`. UTF16/UTF32 look at the byte order mark. Ill-formed units become U+FFFD. */

@@ -52,7 +52,7 @@ check("no file is longer than 1,200 lines", [f"{n}: {t.count(chr(10))} lines" fo
 check("no unsafe call of the C library", list(shipped(BANNED)))
 check("no leftovers in what ships", list(shipped(LEFTOVER)))
 # Help texts and messages may be long; code may not.
-check("no line is longer than 180 columns beside its texts", [f"{n}:{i}" for n, t in files.items() if not n.endswith(".inc")
+check("no line is longer than 180 columns beside its texts", [f"{n}:{i}" for n, t in files.items() if not n.endswith(".inc") and not n.startswith("tests/")
       for i, l in enumerate(t.split("\n"), 1) if len(re.sub(r'"[^"]*"', '""', l)) > 180])
 
 print(f"1..{len(results)}")
