@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define KV_TABLE_MAX 24
 #define KV_MAP_START ((size_t)64 << 30) /* Address range only: the file grows as it is used. */
@@ -122,6 +123,49 @@ static bool open_tables(struct kv *kv, struct error *err)
     return code ? kv_error(kv, code, err, "open the tables of") : true;
 }
 
+/* LMDB maps the file: to read a page beyond its end would be a SIGBUS. Pages that one transaction took and gave back are
+ * counted but may never have been written, so each commit grows the file; a crash just before that leaves it a little short.
+ * Pages of zeros are answered by LMDB as damage. */
+enum { PAGES_SHORT_MAX = 256 };
+
+/* How long the file should be, and is. */
+static int measure(const struct kv *kv, int *fd, off_t *wanted, off_t *size, off_t *page)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file;
+    int code = mdb_env_info(kv->env, &info);
+    if (!code) code = mdb_env_stat(kv->env, &stat);
+    if (!code) code = mdb_env_get_fd(kv->env, fd);
+    if (!code && fstat(*fd, &file) != 0) code = errno;
+    if (code) return code;
+    *page = (off_t)stat.ms_psize;
+    *wanted = (off_t)(info.me_last_pgno + 1) * *page;
+    *size = file.st_size;
+    return 0;
+}
+
+static int fill_up(const struct kv *kv)
+{
+    int fd;
+    off_t wanted, size, page;
+    int code = measure(kv, &fd, &wanted, &size, &page);
+    if (!code && size < wanted && ftruncate(fd, wanted) != 0) code = errno;
+    return code;
+}
+
+static bool check_length(const struct kv *kv, struct error *err)
+{
+    int fd;
+    off_t wanted, size, page;
+    int code = measure(kv, &fd, &wanted, &size, &page);
+    if (!code && size < wanted - PAGES_SHORT_MAX * page)
+        return error_set(err, COND_INLET_CHECKPOINT_DAMAGED, "the store '%s' is cut short: %lld of %lld bytes", kv->directory, (long long)size,
+                         (long long)wanted);
+    if (!code && kv->mode != KV_READ) code = fill_up(kv);
+    return !code || kv_error(kv, code, err, "measure");
+}
+
 static bool kv_start(struct kv *kv, struct error *err)
 {
     if (!check_data_file(kv, err)) return false;
@@ -132,7 +176,7 @@ static bool kv_start(struct kv *kv, struct error *err)
         code = open_environment(kv, map_size);
     }
     if (code) return kv_error(kv, code, err, "open");
-    if (open_tables(kv, err)) return true;
+    if (check_length(kv, err) && open_tables(kv, err)) return true;
     mdb_env_close(kv->env);
     kv->env = NULL;
     return false;
@@ -296,7 +340,10 @@ static enum attempt update_once(struct kv *kv, kv_update_fn fn, void *user, stru
     }
     int code = mdb_txn_commit(txn->txn);
     txn_drop(txn);
-    if (code == 0) return ATTEMPT_DONE;
+    if (code == 0) {
+        (void)fill_up(kv); /* Where that fails the transaction stands all the same, and the next opening tries again. */
+        return ATTEMPT_DONE;
+    }
     if (code == MDB_MAP_FULL) return ATTEMPT_FULL;
     kv_error(kv, code, err, "commit to");
     bool landed;

@@ -206,7 +206,7 @@ static bool take_line(struct scan *scan, struct chunk *chunk, struct line *line,
     const char *path = scan->ranges[scan->range_index].path;
     int64_t record = scan->outcomes[scan->range_index].records_framed + 1;
     if (line->oversize) {
-        error_set(err, COND_INLET_RESOURCE, "a line of %lld bytes is longer than %zu MiB", (long long)(line->byte_end - line->byte), LINES_RECORD_MAX >> 20);
+        error_set(err, COND_FAILED_READ_FILE, "a line of %lld bytes is longer than %zu MiB", (long long)(line->byte_end - line->byte), LINES_RECORD_MAX >> 20);
         return error_at(err, path, record, line->byte);
     }
     if (scan->first_line && line->size >= 3 && memcmp(line->data, "\xEF\xBB\xBF", 3) == 0) {
@@ -234,7 +234,7 @@ static bool advance_line(struct scan *scan, struct chunk *chunk, struct error *e
 
 static bool file_too_large(const struct scan *scan, struct error *err)
 {
-    error_set(err, COND_INLET_RESOURCE, "a file of more than 2 GiB cannot be one value");
+    error_set(err, COND_FAILED_READ_FILE, "a file of more than 2 GiB cannot be one value");
     return error_at(err, scan->ranges[scan->range_index].path, 1, -1);
 }
 

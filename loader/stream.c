@@ -193,7 +193,10 @@ static bool wait_for_space(struct stream *stream, struct error *err)
     error_format(err, text, sizeof text);
     log_event(stream->context, LOG_WARN, "stream.blocked", "no space, trying again: %s", text);
     error_clear(err);
-    return discoverer_wait(stream->discoverer, context_now_us(stream->context) + DISK_WAIT_US, err);
+    int64_t until = context_now_us(stream->context) + DISK_WAIT_US;
+    while (context_now_us(stream->context) < until && !cancel_soon(&stream->context->cancel))
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); /* Not discoverer_wait(): news does not help here. */
+    return true;
 }
 
 static bool serve(struct stream *stream, struct error *err)
@@ -204,7 +207,7 @@ static bool serve(struct stream *stream, struct error *err)
         bool ran = false;
         bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err);
         if (!ok && !wait_for_space(stream, err)) return false;
-        if (ran && !timed) continue;
+        if (!ok || (ran && !timed)) continue;
         if (!timed) until = stream->report.next_check_us;
         do {
             if (!discoverer_wait(stream->discoverer, until, err)) return false;
