@@ -1,6 +1,6 @@
 /* file -- reads and durable writes by the rules F1-F7: drafts, full writes, fsync once, rename or link, directory fsync. */
 #include "base/file.h"
-#include "base/uuid.h"
+#include "base/draft.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,49 +79,23 @@ bool file_sync_parent(const char *path, struct error *err)
     return directory_sync(parent, err);
 }
 
-/* The draft lies beside its final name: same file system, hidden from readers of the folder. */
-static bool draft_write(const char *path, struct slice bytes, char draft[PATH_MAX], struct error *err)
-{
-    char parent[PATH_MAX], unique[UUID_TEXT_SIZE];
-    parent_of(path, parent);
-    uuid_v4(unique);
-    int length = snprintf(draft, PATH_MAX, "%s/.%s.%.8s.tmp", parent, path_basename(path), unique);
-    if (length < 0 || length >= PATH_MAX) return error_set(err, COND_INLET_IO, "the path \"%s\" is too long", path);
-    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0) return error_errno(err, "could not create file \"%s\"", draft);
-    bool ok = write_all(fd, bytes.data, bytes.size, draft, err) && file_sync(fd, draft, err);
-    if (close(fd) != 0 && ok) ok = error_errno(err, "could not close file \"%s\"", draft);
-    if (!ok) unlink(draft);
-    return ok;
-}
-
 bool file_replace(const char *path, struct slice bytes, struct error *err)
 {
-    char draft[PATH_MAX];
-    if (!draft_write(path, bytes, draft, err)) return error_context(err, "replacing file \"%s\"", path);
-    if (rename(draft, path) != 0) {
-        error_errno(err, "could not rename \"%s\" to \"%s\"", draft, path);
-        unlink(draft);
-        return false;
-    }
-    return file_sync_parent(path, err);
+    struct draft draft;
+    bool ok = draft_open(&draft, path, err) && write_all(draft.fd, bytes.data, bytes.size, path, err);
+    if (ok) return draft_replace(&draft, err);
+    draft_discard(&draft);
+    return error_context(err, "replacing file \"%s\"", path);
 }
 
 bool file_create_if_absent(const char *path, struct slice bytes, bool *existed, struct error *err)
 {
-    char draft[PATH_MAX];
+    struct draft draft;
     *existed = false;
-    if (!draft_write(path, bytes, draft, err)) return error_context(err, "creating file \"%s\"", path);
-    if (link(draft, path) != 0) {
-        *existed = errno == EEXIST;
-        if (!*existed) error_errno(err, "could not link \"%s\" to \"%s\"", draft, path);
-        unlink(draft);
-        return *existed;
-    }
-    /* The name is durable before the draft goes: a crash between leaves litter, never a loss. */
-    bool ok = file_sync_parent(path, err);
-    unlink(draft);
-    return ok;
+    bool ok = draft_open(&draft, path, err) && write_all(draft.fd, bytes.data, bytes.size, path, err);
+    if (ok) return draft_create(&draft, existed, err);
+    draft_discard(&draft);
+    return error_context(err, "creating file \"%s\"", path);
 }
 
 bool directories_make(const char *path, struct error *err)

@@ -13,9 +13,9 @@ bool write_all(int fd, const void *data, size_t size, const char *name, struct e
 bool file_sync(int fd, const char *name, struct error *err) MUST_CHECK;
 bool directory_sync(const char *path, struct error *err) MUST_CHECK;
 bool file_sync_parent(const char *path, struct error *err) MUST_CHECK;
-/* Replaces `path` by `bytes`: draft, fsync, rename, fsync of the directory. */
+/* Replaces `path` by `bytes`: draft, fsync, name, fsync of the directory. */
 bool file_replace(const char *path, struct slice bytes, struct error *err) MUST_CHECK;
-/* Creates `path` with `bytes` unless it exists (link(2) of a synced draft). *existed tells; that is not an error. */
+/* Creates `path` with `bytes` unless it exists (a synced draft gets the name). *existed tells; that is not an error. */
 bool file_create_if_absent(const char *path, struct slice bytes, bool *existed, struct error *err) MUST_CHECK;
 /* mkdir -p; every created level's parent is synced. */
 bool directories_make(const char *path, struct error *err) MUST_CHECK;

@@ -3,9 +3,9 @@
  * One row an action, one struct column a kind of action, all but one of them null. Reading goes chunk
  * by chunk and asks only for the members that replay needs. Writing is off the commit path: a
  * checkpoint may always be missing. */
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/options.h"
-#include "base/uuid.h"
 #include "formats/delta_parts.h"
 #include "formats/rows.h"
 #include <fcntl.h>
@@ -441,15 +441,14 @@ struct output {
     struct chunk chunk;
     struct rows rows;
     struct arena *scratch;
-    const char *draft;
-    int fd;
+    struct draft draft;
     int64_t row_count, bytes;
 };
 
 static bool output_write(struct output *output, struct slice bytes, struct error *err)
 {
     output->bytes += (int64_t)bytes.size;
-    return write_all(output->fd, bytes.data, bytes.size, output->draft, err);
+    return write_all(output->draft.fd, bytes.data, bytes.size, output->draft.path, err);
 }
 
 static bool output_piece(struct output *output, struct error *err)
@@ -519,14 +518,10 @@ static bool output_rows(struct output *output, struct error *err)
 static bool output_file(struct output *output, struct error *err)
 {
     struct buffer edge = {0};
-    output->fd = open(output->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (output->fd < 0) return error_errno(err, "could not create checkpoint draft %s", output->draft);
     bool done = parquet_encoder.file_head(output->file, &edge, err) && output_write(output, slice_of(edge.data, edge.size), err) &&
                 output_rows(output, err);
     buffer_clear(&edge);
-    done = done && parquet_encoder.file_tail(output->file, &edge, err) && output_write(output, slice_of(edge.data, edge.size), err) &&
-           file_sync(output->fd, output->draft, err);
-    if (close(output->fd) != 0 && done) done = error_errno(err, "could not close checkpoint draft %s", output->draft);
+    done = done && parquet_encoder.file_tail(output->file, &edge, err) && output_write(output, slice_of(edge.data, edge.size), err);
     buffer_free(&edge);
     return done;
 }
@@ -570,15 +565,15 @@ bool delta_write_checkpoint(const char *path, const struct delta_snapshot *snaps
     struct arena *arena = arena_new("delta checkpoint");
     const char *directory = path_join(arena, path, "_delta_log");
     const char *final = delta_checkpoint_path(arena, directory, snapshot->version, 0, 0);
-    char uuid[UUID_TEXT_SIZE];
-    uuid_v4(uuid);
     struct output output = {.snapshot = snapshot, .context = context, .scratch = arena_new("delta checkpoint row"),
-                            .rows = {.budget = context->budget, .err = err},
-                            .draft = arena_printf(arena, "%s/.%020" PRId64 ".checkpoint.%s.tmp", directory, snapshot->version, uuid)};
-    bool done = output_init(&output, arena, err) && output_file(&output, err);
-    if (done && rename(output.draft, final) != 0) done = error_errno(err, "could not rename checkpoint draft to %s", final);
-    if (!done) unlink(output.draft);
-    done = done && directory_sync(directory, err) && write_hint(directory, &output, arena, err);
+                            .rows = {.budget = context->budget, .err = err}};
+    bool done = output_init(&output, arena, err) && draft_open(&output.draft, final, err);
+    if (done && output_file(&output, err)) {
+        done = draft_replace(&output.draft, err) && write_hint(directory, &output, arena, err);
+    } else if (done) {
+        draft_discard(&output.draft);
+        done = false;
+    }
     output_fini(&output);
     arena_free(arena);
     return done || error_context(err, "writing the checkpoint of version %" PRId64 " of Delta table %s", snapshot->version, path);

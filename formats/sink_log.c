@@ -8,6 +8,7 @@
  * compaction copies lines from file to file, so its memory does not grow with the log. One process
  * writes (the checkpoint's lock); readers need no lock. */
 #include "formats/sink_log.h"
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "base/tree.h"
@@ -328,42 +329,29 @@ static bool lines_copy(const char *path, int fd, const char *draft, struct error
     return done;
 }
 
-/* v1, the lines of `span`, the batch's own: into the draft, made durable. */
-static bool compact_write(const struct log_listing *listing, struct log_span span, struct slice tail, const char *draft,
+/* v1, the lines of `span`, the batch's own. */
+static bool compact_write(const struct log_listing *listing, struct log_span span, struct slice tail, struct draft *draft,
                           struct arena *arena, struct error *err)
 {
-    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0) return error_errno(err, "could not create sink log draft %s", draft);
-    bool done = write_all(fd, "v1", 2, draft, err);
+    bool done = write_all(draft->fd, "v1", 2, draft->path, err);
     for (size_t i = span.first; done && i < span.end; i++) {
         const struct log_file *file = &listing->files[i];
-        done = lines_copy(log_file_path(arena, listing->directory, file->batch, file->compact), fd, draft, err);
+        done = lines_copy(log_file_path(arena, listing->directory, file->batch, file->compact), draft->fd, draft->path, err);
     }
-    done = done && write_all(fd, tail.data, tail.size, draft, err) && file_sync(fd, draft, err);
-    if (close(fd) != 0 && done) done = error_errno(err, "could not close sink log draft %s", draft);
-    return done;
-}
-
-static bool compact_publish(const char *draft, const char *path, const char *directory, bool *existed, struct error *err)
-{
-    bool linked = link(draft, path) == 0;
-    *existed = !linked && errno == EEXIST;
-    if (!linked && !*existed) return error_errno(err, "could not create sink log file %s", path);
-    return directory_sync(directory, err);
+    return done && write_all(draft->fd, tail.data, tail.size, draft->path, err);
 }
 
 static bool compact_append(const struct log_listing *listing, int64_t batch, struct slice tail, struct arena *arena,
                            bool *existed, struct error *err)
 {
     struct log_span span = {0};
+    struct draft draft;
     if (listing->count && !listing_span(listing, batch - 1, true, &span, err)) return false;
-    char uuid[UUID_TEXT_SIZE];
-    uuid_v4(uuid);
-    char *draft = arena_printf(arena, "%s/.%" PRId64 ".compact.%s.inlet.tmp", listing->directory, batch, uuid);
-    bool done = compact_write(listing, span, tail, draft, arena, err) &&
-                compact_publish(draft, log_file_path(arena, listing->directory, batch, true), listing->directory, existed, err);
-    unlink(draft);
-    return done;
+    bool done = draft_open(&draft, log_file_path(arena, listing->directory, batch, true), err) &&
+                compact_write(listing, span, tail, &draft, arena, err);
+    if (done) return draft_create(&draft, existed, err);
+    draft_discard(&draft);
+    return false;
 }
 
 static bool plain_append(const char *directory, int64_t batch, struct slice tail, struct arena *arena, bool *existed, struct error *err)

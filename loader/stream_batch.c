@@ -1,14 +1,17 @@
 /* stream_batch -- one micro-batch: plan, run, prepare, publish, commit; and what a crash left of one. */
 #include "loader/stream_state.h"
+#include "base/file.h"
 #include "base/panic.h"
 #include "loader/manifest.h"
 #include "loader/progress.h"
 #include "loader/tasks.h"
+#include "sinks/staging.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct batch_clock { /* Milliseconds of the phases, for progress. */
     int64_t trigger_us, start_ms, plan_ms, add_ms, commit_ms, resolve_ms;
@@ -348,12 +351,29 @@ static bool recover_prepared(struct stream *stream, struct open_batch *open, str
     return true;
 }
 
+/* Between batches there is nothing of ours in the staging folders: what is, a run left that was killed behind its last commit. */
+static void sweep_leftovers(struct stream *stream)
+{
+    const struct pipeline_writer *writer = &stream->pipeline->writer;
+    const char *query_id = ledger_query_id(stream->ledger), *work = path_join(stream->batch_arena, writer->checkpoint, SINK_WORK_FOLDER);
+    if (writer->path) {
+        staging_sweep(writer->path, query_id);
+        staging_tidy(writer->path, query_id);
+    }
+    staging_sweep(work, query_id);
+    staging_tidy(work, query_id);
+    rmdir(work);
+}
+
 bool stream_recover(struct stream *stream, struct error *err)
 {
     struct open_batch open;
     arena_reset(stream->batch_arena);
     if (!ledger_open_batch(stream->ledger, stream->batch_arena, &open, err)) return false;
-    if (open.stage == BATCH_NONE) return true;
+    if (open.stage == BATCH_NONE) {
+        if (!stream->resolved_set) sweep_leftovers(stream); /* Later its own sink does. */
+        return true;
+    }
     if (open.stage == BATCH_PREPARED) return recover_prepared(stream, &open, err) || error_context(err, "publishing the prepared batch again");
     log_event(stream->context, LOG_INFO, "batch.again", "batch=%" PRId64 " files=%zu", open.plan.batch_id, open.file_count);
     struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms(), .plan_ms = -1};

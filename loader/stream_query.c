@@ -88,7 +88,7 @@ static bool open_sink(struct stream *stream, struct error *err)
         .path = writer->path, .schema = stream->resolved.output_schema, .partition_by = writer->partition_by, .partition_count = writer->partition_count,
         .options = &writer->options, .session = &stream->pipeline->session, .context = stream->context, .query_id = ledger_query_id(stream->ledger),
         .query_name = stream->pipeline->name, .base_dir = stream->pipeline->base_dir,
-        .work_dir = path_join(stream->resolve_arena, writer->checkpoint, "work"), .command = writer->command, .first_use = first_batch == last_batch + 1};
+        .work_dir = path_join(stream->resolve_arena, writer->checkpoint, SINK_WORK_FOLDER), .command = writer->command, .first_use = first_batch == last_batch + 1};
     if (!writer->sink->check(&stream->sink_spec, err)) return false;
     stream->sink = calloc(1, writer->sink->state_size + 1);
     if (!stream->sink) panic_out_of_memory(writer->sink->state_size);

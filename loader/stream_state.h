@@ -10,6 +10,8 @@
 
 /* Setting: the first batch that a changed sink got. */
 #define SINK_FIRST_BATCH "sink.first_batch"
+/* Below the checkpoint: what a sink without a folder stages. */
+#define SINK_WORK_FOLDER "work"
 
 struct stream {
     const struct pipeline *pipeline;

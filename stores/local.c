@@ -1,4 +1,5 @@
 /* local -- the store of files on mounted file systems. */
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/panic.h"
 #include "stores/store.h"
@@ -8,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 struct store_file {
@@ -17,9 +17,7 @@ struct store_file {
 };
 
 struct store_write {
-    int fd;
-    char *path;  /* The final name. */
-    char *draft; /* A hidden name in the same folder. */
+    struct draft draft;
 };
 
 static void *checked(void *memory, size_t size)
@@ -116,75 +114,31 @@ static void local_close(struct store_file *file)
     free(file);
 }
 
-static char *draft_name(const char *path)
-{
-    uint64_t random = 0;
-    while (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) continue;
-    const char *slash = strrchr(path, '/');
-    int folder_size = slash ? (int)(slash - path) + 1 : 0;
-    size_t size = (size_t)folder_size + 40;
-    char *name = checked(malloc(size), size);
-    snprintf(name, size, "%.*s.inlet-%016llx.tmp", folder_size, path, (unsigned long long)random);
-    return name;
-}
-
-static void write_free(struct store_write *write)
-{
-    if (write->fd >= 0) close(write->fd);
-    free(write->path);
-    free(write->draft);
-    free(write);
-}
-
 static struct store_write *local_write_begin(const char *path, struct error *err)
 {
     struct store_write *write = checked(calloc(1, sizeof *write), sizeof *write);
-    write->path = copy_text(path);
-    write->draft = draft_name(path);
-    write->fd = open(write->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (write->fd >= 0) return write;
-    error_errno(err, "could not create file \"%s\"", path);
-    write_free(write);
+    if (draft_open(&write->draft, path, err)) return write;
+    free(write);
     return NULL;
 }
 
 static bool local_write_append(struct store_write *write, const void *data, size_t size, struct error *err)
 {
-    return write_all(write->fd, data, size, write->path, err);
-}
-
-/* link(2) never replaces a file; where a file system has no links, a rename that refuses to replace. */
-static bool publish_draft(const char *draft, const char *path, bool *existed, struct error *err)
-{
-    *existed = false;
-    if (link(draft, path) == 0) {
-        (void)unlink(draft); /* The draft's second name is hidden; a sweep finds it if this fails. */
-        return true;
-    }
-    if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK) {
-        if (renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) == 0) return true;
-    }
-    if (errno != EEXIST) return error_errno(err, "could not give file \"%s\" its name", path);
-    *existed = true;
-    (void)unlink(draft);
-    return true;
+    return write_all(write->draft.fd, data, size, write->draft.path, err);
 }
 
 static bool local_write_finish_if_absent(struct store_write *write, bool *existed, struct error *err)
 {
-    bool ok = file_sync(write->fd, write->path, err);
-    if (ok) ok = publish_draft(write->draft, write->path, existed, err);
-    if (ok && !*existed) ok = file_sync_parent(write->path, err);
-    else if (!ok) (void)unlink(write->draft);
-    write_free(write);
+    bool ok = draft_create(&write->draft, existed, err);
+    free(write);
     return ok;
 }
 
 static void local_write_abort(struct store_write *write)
 {
     if (!write) return;
-    (void)unlink(write->draft);
-    write_free(write);
+    draft_discard(&write->draft);
+    free(write);
 }
 
 enum { COPY_SIZE = 1 << 20 };
@@ -217,9 +171,9 @@ static bool local_copy(const char *from, const char *to, struct error *err)
         local_write_abort(write);
         return false;
     }
-    (void)fchmod(write->fd, status.st_mode & 07777);
+    (void)fchmod(write->draft.fd, status.st_mode & 07777);
     struct timespec times[2] = {status.st_atim, status.st_mtim};
-    (void)futimens(write->fd, times);
+    (void)futimens(write->draft.fd, times);
     bool existed = false;
     if (!local_write_finish_if_absent(write, &existed, err)) return false;
     if (!existed) return true;

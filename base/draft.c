@@ -1,0 +1,128 @@
+/* draft -- nameless files where there are any, hidden ones elsewhere; names by link(2) or rename(2). */
+#include "base/draft.h"
+#include "base/file.h"
+#include "base/plant.h"
+#include "base/uuid.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REPLACE_TRIES = 100, DRAFT_MODE = 0644 };
+
+static bool fits(int length, const char *path, struct error *err)
+{
+    return (length >= 0 && length < PATH_MAX) || error_set(err, COND_INLET_IO, "the path \"%s\" is too long", path);
+}
+
+/* The folder of a path as a prefix to put a name behind. */
+static int folder_size(const char *path) { return (int)(path_basename(path) - path); }
+
+static void self_path(const struct draft *draft, char out[64]) { snprintf(out, 64, "/proc/self/fd/%d", draft->fd); }
+
+/* Sets fd to -1 and errno where a nameless file cannot be had. */
+static void open_nameless(struct draft *draft)
+{
+    char folder[PATH_MAX], self[64];
+    snprintf(folder, sizeof folder, "%.*s.", folder_size(draft->path), draft->path);
+    draft->fd = open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, DRAFT_MODE);
+    if (draft->fd < 0) return;
+    self_path(draft, self);
+    if (access(self, F_OK) == 0) return;
+    close(draft->fd);
+    draft->fd = -1;
+    errno = EOPNOTSUPP;
+}
+
+bool draft_open(struct draft *draft, const char *path, struct error *err)
+{
+    draft->fd = -1;
+    draft->named = false;
+    if (!fits(snprintf(draft->path, PATH_MAX, "%s", path), path, err)) return false;
+    if (!fits(snprintf(draft->name, PATH_MAX, "%.*s.%s.inlet.tmp", folder_size(path), path, path_basename(path)), path, err)) return false;
+    open_nameless(draft);
+    if (draft->fd >= 0) return true;
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOSYS)
+        return error_errno(err, "could not create file \"%s\"", path);
+    char unique[UUID_TEXT_SIZE];
+    uuid_v4(unique);
+    if (!fits(snprintf(draft->name, PATH_MAX, "%.*s.%s.%.8s.tmp", folder_size(path), path, path_basename(path), unique), path, err)) return false;
+    draft->named = true;
+    draft->fd = open(draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, DRAFT_MODE);
+    return draft->fd >= 0 || error_errno(err, "could not create file \"%s\"", draft->name);
+}
+
+void draft_discard(struct draft *draft)
+{
+    if (draft->fd < 0) return;
+    if (draft->named) unlink(draft->name);
+    close(draft->fd);
+    draft->fd = -1;
+}
+
+static int link_nameless(const struct draft *draft, const char *path)
+{
+    char self[64];
+    self_path(draft, self);
+    return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
+/* link(2) never replaces a file; where a file system has no links, a rename that refuses to. */
+static int link_named(struct draft *draft)
+{
+    if (link(draft->name, draft->path) == 0) return 0; /* Its first name goes with the draft. */
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK) return -1;
+    if (renameat2(AT_FDCWD, draft->name, AT_FDCWD, draft->path, RENAME_NOREPLACE) != 0) return -1;
+    draft->named = false;
+    return 0;
+}
+
+static int take_name(struct draft *draft)
+{
+    if (PLANTED(22)) return access(draft->path, F_OK) == 0 ? (errno = EEXIST, -1) : link_nameless(draft, draft->name) ? -1 : rename(draft->name, draft->path);
+    return draft->named ? link_named(draft) : link_nameless(draft, draft->path);
+}
+
+bool draft_create(struct draft *draft, bool *existed, struct error *err)
+{
+    *existed = false;
+    bool ok = file_sync(draft->fd, draft->path, err);
+    if (ok && take_name(draft) != 0) {
+        *existed = errno == EEXIST;
+        ok = *existed || error_errno(err, "could not give file \"%s\" its name", draft->path);
+    } else if (ok) {
+        ok = file_sync_parent(draft->path, err); /* Before a named draft's first name goes: a crash between leaves litter, never a loss. */
+    }
+    draft_discard(draft);
+    return ok;
+}
+
+/* A complete file over another one: its second name is always the same, so that what a crash leaves is used up by the next time. */
+static int replace_nameless(struct draft *draft)
+{
+    if (link_nameless(draft, draft->path) == 0) return 0;
+    for (int tries = 0; errno == EEXIST && tries < REPLACE_TRIES; tries++) {
+        if (link_nameless(draft, draft->name) != 0) {
+            if (errno == EEXIST && unlink(draft->name) != 0 && errno != ENOENT) return -1;
+            errno = EEXIST;
+            continue;
+        }
+        if (rename(draft->name, draft->path) == 0) return 0;
+        if (errno == ENOENT) errno = EEXIST; /* Somebody else replaces the same file and has taken this one's name away. */
+    }
+    return -1;
+}
+
+bool draft_replace(struct draft *draft, struct error *err)
+{
+    bool ok = file_sync(draft->fd, draft->path, err);
+    if (ok) {
+        int rc = draft->named ? rename(draft->name, draft->path) : replace_nameless(draft);
+        if (rc == 0) draft->named = false;
+        ok = rc == 0 || error_errno(err, "could not replace file \"%s\"", draft->path);
+    }
+    draft_discard(draft);
+    return ok && file_sync_parent(draft->path, err);
+}

@@ -1,0 +1,20 @@
+/* draft -- a file in the making, which gets its name when it is complete and on disk.
+ *
+ * It has no name until then (O_TMPFILE), so a crash leaves nothing to sweep. Where the file system has no such
+ * files, or there is no /proc to name one by, it lies beside its place as ".NAME.RANDOM.tmp". */
+#pragma once
+#include "base/error.h"
+#include <limits.h>
+
+struct draft {
+    int fd;                 /* For writing; not for closing. */
+    bool named;
+    char path[PATH_MAX];    /* Where it will stand. */
+    char name[PATH_MAX];    /* What it is called until then, if anything. */
+};
+
+bool draft_open(struct draft *draft, const char *path, struct error *err) MUST_CHECK;
+/* Both sync the file, give it its name, sync the folder, and close the draft, whatever comes of it. */
+bool draft_create(struct draft *draft, bool *existed, struct error *err) MUST_CHECK; /* Never over an existing file: *existed tells. */
+bool draft_replace(struct draft *draft, struct error *err) MUST_CHECK;
+void draft_discard(struct draft *draft);

@@ -1,0 +1,78 @@
+"""Kills inlet right before and right after every one of its state-changing system calls, then lets it run to the end.
+
+INLET_CRASH=all enumerates every point; otherwise a sample that takes about INLET_CRASH_SECONDS (default 60).
+INLET_SEED repeats a sample. INLET_CRASH_ONLY=workload[:side:N] runs one workload, or one point of it."""
+import concurrent.futures, os, random, sys, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
+from harness import *
+from lib import test, main, SEED, Skip
+import lib
+
+ALL = os.environ.get("INLET_CRASH") == "all"
+SECONDS = float(os.environ.get("INLET_CRASH_SECONDS", "60"))
+ONLY = os.environ.get("INLET_CRASH_ONLY", "")
+JOBS = int(os.environ.get("INLET_CRASH_JOBS", "2" if ALL else "1"))
+
+WORKLOADS = [Workload(f"{sink}-{clean or 'keep'}", sink, clean) for sink in ("parquet", "json", "csv", "delta") for clean in (None, "archive", "delete")]
+WORKLOADS += [
+    Workload("parquet-partitioned", "parquet", "archive", partitioned=True),
+    Workload("delta-partitioned", "delta", "delete", partitioned=True),
+    Workload("json-archive-across", "json", "archive", files=3, per_trigger=2, across=True),
+    Workload("json-compaction", "json", None, files=11, per_trigger=1),
+    Workload("delta-checkpoint", "delta", None, files=12, per_trigger=1),
+    Workload("foreachBatch", "foreachBatch", "archive"),
+    Workload("console", "console", "delete"),
+]
+
+def attempt(workload, reference, side, number):
+    """None, or what went wrong."""
+    try:
+        with Scratch(workload) as folder:
+            run = traced(folder, f"--kill-{side}={number}", only=workload.calls)
+            if not run.hit:
+                return f"call {number} was never reached: {run}"
+            check_meanwhile(workload, folder, run)
+            check_recovery(workload, reference, folder, run)
+            return None
+    except Exception as fault:
+        call = reference.trace[number - 1] if number <= len(reference.trace) else "?"
+        return f"killed {side} call {number} ({call}): {fault}"
+
+def points_of(workload, count, rng):
+    points = [(side, number) for number in range(1, count + 1) for side in ("before", "after")]
+    if ":" in ONLY:
+        side, number = ONLY.split(":")[1:]
+        return [(side, int(number))]
+    if not ALL: rng.shuffle(points)
+    return points
+
+def kill_everywhere(workload):
+    if ONLY and ONLY.split(":")[0] != workload.name: raise Skip("not asked for")
+    deadline = time.monotonic() + SECONDS / len(WORKLOADS)
+    reference = Reference(workload)
+    again = Reference(workload)
+    lib.equal(again.count, reference.count, "the number of calls of a second undisturbed run")
+    points = points_of(workload, reference.count, random.Random(f"{SEED} {workload.name}"))
+    faults, done = [], 0
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        running = []
+        for side, number in points:
+            if not (ALL or ONLY) and time.monotonic() > deadline: break
+            running.append(pool.submit(attempt, workload, reference, side, number))
+            if len(running) >= JOBS:
+                fault = running.pop(0).result()
+                done += 1
+                if fault: faults.append(fault)
+        for last in running:
+            done += 1
+            if last.result(): faults.append(last.result())
+    print(f"# {workload.name}: {done} of {2 * reference.count} kills, {len(faults)} faults" + ("" if ALL else f", seed {SEED}"), flush=True)
+    assert not faults, f"{len(faults)} faults; the first:\n" + "\n".join(faults[:int(os.environ.get("INLET_CRASH_SHOW", "5"))])
+
+def add(workload):
+    def run(): kill_everywhere(workload)
+    run.__doc__ = f"{workload.name}: killed at {'every' if ALL else 'some'} state-changing call, the rest is done {'once' if workload.exactly_once else 'at least once'}"
+    test(run)
+
+for each in WORKLOADS: add(each)
+main()

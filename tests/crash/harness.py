@@ -1,0 +1,216 @@
+"""harness -- the pipelines of the crash tests: made anew in a folder of their own, run under `crashpoint`, and judged.
+
+A workload is deterministic (INLET_THREADS=1, fixed names and times), so that call N of one run is call N of the next. Everything
+lies in memory (INLET_CRASH_DIR, default /dev/shm). CRASHPOINT names the tracer."""
+import csv, glob, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
+import lib
+
+CRASHPOINT = os.environ.get("CRASHPOINT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/crashpoint"))
+MEMORY = os.environ.get("INLET_CRASH_DIR", "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+ENVIRONMENT = {**os.environ, "TZ": "UTC", "INLET_THREADS": "1"}
+TIMEOUT = 60
+EVERYTHING = "create,write,sync,truncate,rename,link,unlink,mkdir,rmdir,attribute"
+COMMAND = ["sh", "-c", "cat > got/.$INLET_BATCH_ID && mv got/.$INLET_BATCH_ID got/$INLET_BATCH_ID-$$"]
+
+class Workload:
+    """One pipeline over a few source files."""
+    def __init__(self, name, sink, clean=None, files=5, per_trigger=2, partitioned=False, across=False):
+        self.name, self.sink, self.clean, self.files, self.per_trigger = name, sink, clean, files, per_trigger
+        self.partitioned, self.across = partitioned, across
+
+    @property
+    def exactly_once(self):
+        return self.sink not in ("console", "foreachBatch")
+
+    @property
+    def calls(self):
+        """What is counted; the console's sink is its standard output."""
+        return EVERYTHING + (",stream" if self.sink == "console" else "")
+
+    def source(self, i):
+        return [{"a": i * 100 + j, "b": "x" * j, "p": "even" if j % 2 == 0 else "odd"} for j in range(4)]
+
+    def all_rows(self):
+        return sorted(row["a"] for i in range(self.files) for row in self.source(i))
+
+    def make(self, folder):
+        os.makedirs(os.path.join(folder, "landing"))
+        os.makedirs(os.path.join(folder, "got"))
+        archive = os.path.join(folder, "archive")
+        reader = {"maxFilesPerTrigger": str(self.per_trigger)}
+        if self.clean == "archive":
+            reader.update(cleanSource="archive", sourceArchiveDir=self.archive(folder))
+        elif self.clean == "delete":
+            reader.update(cleanSource="delete")
+        tree = {"readStream": {"format": "json", "load": "landing", "schema": "a BIGINT, b STRING, p STRING", "options": reader},
+                "writeStream": {"options": {"checkpointLocation": "ck"}}}
+        write = tree["writeStream"]
+        if self.sink == "foreachBatch":
+            write["foreachBatch"] = {"command": COMMAND}
+        else:
+            write["format"] = self.sink
+            if self.sink != "console": write["start"] = "out"
+            if self.sink == "csv": write["options"]["header"] = "true"
+            if self.partitioned: write["partitionBy"] = ["p"]
+        lib.write(os.path.join(folder, "p.yaml"), json.dumps(tree, indent=1))
+        for i in range(self.files):
+            path = os.path.join(folder, f"landing/f{i:02d}.json")
+            lib.write(path, "".join(json.dumps(row) + "\n" for row in self.source(i)))
+            os.utime(path, (1700000000 + i, 1700000000 + i))
+
+    def archive(self, folder):
+        """Where cleaned files go; across: on another file system."""
+        return "/tmp/inlet-crash-" + hashlib.md5(folder.encode()).hexdigest() if self.across else os.path.join(folder, "archive")
+
+    # --- What a stranger sees -----------------------------------------------------------------------
+
+    def data_files(self, folder):
+        out = os.path.join(folder, "out")
+        if self.sink == "delta":
+            import deltalake
+            if not glob.glob(out + "/_delta_log/*.json"): return []
+            return sorted(path.replace("file://", "") if "/" in path[:8] else os.path.join(out, path) for path in deltalake.DeltaTable(out).file_uris())
+        return list(lib.sink_files(out))
+
+    def rows(self, folder):
+        out = os.path.join(folder, "out")
+        if self.sink == "foreachBatch":
+            return [json.loads(line)["a"] for name in glob.glob(os.path.join(folder, "got/*")) for line in open(name)]
+        if self.sink == "delta":
+            return [row["a"] for row in lib.rows(out, "delta")] if glob.glob(out + "/_delta_log/*.json") else []
+        rows = []
+        for name in lib.sink_files(out):
+            if self.sink == "parquet":
+                import pyarrow.parquet as parquet
+                rows += parquet.ParquetFile(name).read(columns=["a"]).column(0).to_pylist()
+            elif self.sink == "json":
+                rows += [json.loads(line)["a"] for line in open(name)]
+            else:
+                rows += [int(row["a"]) for row in csv.DictReader(open(name, newline=""))]
+        return rows
+
+    def contents(self, folder):
+        """The bytes of the data files, without regard to names that hold random ids."""
+        return sorted(hashlib.md5(open(name, "rb").read()).hexdigest() for name in self.data_files(folder))
+
+    def tree(self, folder):
+        """Every name there is, random parts taken out."""
+        names = []
+        for top in (folder, self.archive(folder) if self.across else None):
+            for path, folders, files in os.walk(top) if top else ():
+                for name in folders + files:
+                    names.append(plain(os.path.relpath(os.path.join(path, name), top).replace(folder.strip("/"), "HERE")))
+        return sorted(n for n in names if not re.match(r"list|got/", n))
+
+    def standing(self, folder):
+        """Source files by where they are: still in the landing zone (also under a private name), or archived."""
+        here = {n for n in os.listdir(os.path.join(folder, "landing"))}
+        archived = {os.path.basename(n) for n in glob.glob(self.archive(folder) + "/**/*.json", recursive=True)}
+        return here, archived
+
+def plain(name):
+    name = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID", name)
+    return re.sub(r"\.[0-9a-f]{8}\.tmp", ".DRAFT.tmp", name)
+
+class Run:
+    def __init__(self, code, out, err, lines):
+        self.code, self.out, self.err = code, out, err
+        self.calls = [line.split("\t") for line in lines if "\t" in line]
+        self.count = next((int(line.split()[1]) for line in lines if line.startswith("calls ")), None)
+        self.hit = any(line.startswith("hit ") for line in lines)
+        self.hang = False
+    def __repr__(self):
+        return f"exit {self.code}\n{self.out[-600:]}\n{self.err[-2000:]}"
+
+def traced(folder, *flags, only=EVERYTHING):
+    """`inlet once` below the tracer."""
+    listing = os.path.join(folder, "list")
+    p = subprocess.run([CRASHPOINT, f"--only={only}", f"--list={listing}", *flags, "--", lib.INLET, "once", "p.yaml"], cwd=folder,
+                       env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
+    lines = open(listing, errors="replace").read().split("\n") if os.path.exists(listing) else []
+    assert p.returncode != 125, p.stderr.decode()
+    return Run(p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"), lines)
+
+def plainly(folder, *words):
+    p = subprocess.run([lib.INLET, *words], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
+    return Run(p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"), [])
+
+def console_rows(*outs):
+    return [int(found) for out in outs for found in re.findall(r"^\|\s*(\d+)\s*\|", out, re.M)]
+
+class Scratch:
+    """A folder for one attempt; its name always has the same length, because names are in the records that are written."""
+    def __init__(self, workload):
+        self.workload = workload
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="inlet-crash-", dir=MEMORY)
+        self.workload.make(self.folder)
+        return self.folder
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.workload.across: shutil.rmtree(self.workload.archive(self.folder), ignore_errors=True)
+
+class Reference:
+    """The undisturbed run."""
+    def __init__(self, workload, only=None):
+        with Scratch(workload) as folder:
+            run = traced(folder, only=only or workload.calls)
+            assert run.code == 0, run
+            self.calls, self.count = run.calls, run.count
+            self.trace = [plain("\t".join(call).replace(folder, "HERE")) for call in run.calls]
+            self.folder = folder
+            rows = console_rows(run.out) if workload.sink == "console" else workload.rows(folder)
+            assert sorted(rows) == workload.all_rows(), f"the undisturbed run is wrong: {sorted(rows)}"
+            self.contents = workload.contents(folder) if workload.exactly_once else None
+            self.tree = workload.tree(folder)
+            self.landing, self.archived = workload.standing(folder)
+
+def check_meanwhile(workload, folder, run):
+    """Right after the fault, before anything was mended: what a reader sees, and that no file is gone whose rows are not there."""
+    rows = workload.rows(folder) if workload.sink != "console" else console_rows(run.out)
+    if workload.exactly_once:
+        assert len(rows) == len(set(rows)), f"rows twice before recovery: {sorted(rows)}"
+    assert set(rows) <= set(workload.all_rows()), "rows from nowhere"
+    here, archived = workload.standing(folder)
+    private = sum(1 for name in here if name.startswith(".inlet-clean-"))
+    gone = [i for i in range(workload.files) if f"f{i:02d}.json" not in here]
+    seen = set(rows)
+    unseen = [i for i in gone if not {row["a"] for row in workload.source(i)} <= seen]
+    if workload.sink in ("console", "foreachBatch"):
+        unseen = []  # Their output of a killed run may be cut; what was committed cannot be seen from outside.
+    assert not unseen, f"source files {unseen} were taken away before their rows could be seen"
+    if workload.clean == "archive":
+        lost = [i for i in gone if f"f{i:02d}.json" not in archived]
+        assert len(lost) <= private, f"source files {lost} are in neither place"
+    for i in gone:
+        if workload.clean == "archive" and f"f{i:02d}.json" in archived:
+            path = next(n for n in glob.glob(workload.archive(folder) + "/**/*.json", recursive=True) if n.endswith(f"/f{i:02d}.json"))
+            text = open(path).read()
+            assert text == "".join(json.dumps(row) + "\n" for row in workload.source(i)), f"{path} is torn"
+
+def check_recovery(workload, reference, folder, first):
+    """A run without faults brings everything to where the undisturbed run was."""
+    second = plainly(folder, "once", "p.yaml")
+    assert second.code == 0, f"recovery failed: {second}"
+    if workload.sink == "console":
+        missing = set(workload.all_rows()) - set(console_rows(first.out, second.out))
+        assert not missing, f"rows never shown: {sorted(missing)}"
+    else:
+        rows = sorted(workload.rows(folder))
+        if workload.exactly_once: lib.equal(rows, workload.all_rows(), "rows after recovery")
+        else: assert set(rows) == set(workload.all_rows()), f"rows after recovery: {rows}"
+    if workload.exactly_once:
+        lib.equal(workload.contents(folder), reference.contents, "bytes of the data files")
+    tree = workload.tree(folder)
+    if tree != reference.tree:
+        from collections import Counter
+        more, less = Counter(tree) - Counter(reference.tree), Counter(reference.tree) - Counter(tree)
+        less = [name for name in less.elements() if not re.search(r"checkpoint\.parquet$|_last_checkpoint$", name)]  # Made later: only readers gain by it.
+        assert not more and not less, f"litter {sorted(more.elements())}, missing {sorted(less)}"
+    lib.equal(workload.standing(folder), (reference.landing, reference.archived), "source files")
+    verdict = plainly(folder, "fsck", "p.yaml")
+    assert verdict.code == 0 and "sound" in verdict.out, f"fsck: {verdict}"
+    for name in glob.glob(folder + "/got/.*"): os.unlink(name)
+    third = plainly(folder, "once", "p.yaml")
+    assert third.code == 0 and '"batches":0' in third.out, f"a third run found work: {third}"
