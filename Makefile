@@ -160,3 +160,12 @@ bench: all venv
 	@PYTHON=$(PYTHON) INLET=$(CURDIR)/build/inlet bench/run
 
 -include $(OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:.t=.d)
+
+# --- Documentation: pages that the program or the sources write; `make map` prints the tree, a line a file. ---------
+.PHONY: docs map
+docs: all
+	@build/inlet options --page > docs/options.md
+	@build/inlet options --schema > etc/pipeline.schema.json
+	@etc/list-errors > docs/errors.md
+map:
+	@etc/map

@@ -57,7 +57,7 @@ static void run_job(struct job *job)
     if (stream) {
         if (job->service && job->arguments->json) stream_on_progress(stream, print_progress, NULL);
         struct meter *meter = job->arguments->quiet || job->arguments->json ? NULL : meter_start(stream, job->pipeline->name);
-        if (goal == STREAM_SERVE) notify_systemd("READY=1");
+        if (job->service) notify_systemd("READY=1"); /* Also where it only drains: systemd takes an end without it for a failure. */
         if (!stream_run(stream, goal, &job->totals, &job->err)) job->status = condition_exit_status(job->err.condition);
         else job->status = job->totals.failed_files ? EXIT_SOME_FAILED : EXIT_DONE;
         meter_stop(meter);
