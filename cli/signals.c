@@ -18,6 +18,17 @@ static void on_signal(int number)
     if (atomic_fetch_add(&the_cancel->level, 1) >= 2) _exit(130); /* A third one means it. */
 }
 
+/* The ledger is mapped: a page that the disk cannot give, or that was cut off under a reader, comes as this signal. */
+static void on_bus_error(int number)
+{
+    static const char text[] = "[INLET_CHECKPOINT_DAMAGED] a page of the ledger could not be read: its file was cut short, or the disk failed. "
+                               "Restore the checkpoint folder from a backup. SQLSTATE: 58030\n";
+    (void)number;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) { /* Nobody listens; the exit status says it. */
+    }
+    _exit(EXIT_BATCH_FAILED);
+}
+
 void signals_install(struct inlet_context *context)
 {
     the_cancel = &context->cancel;
@@ -25,6 +36,8 @@ void signals_install(struct inlet_context *context)
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    struct sigaction bus = {.sa_handler = on_bus_error, .sa_flags = SA_RESETHAND};
+    sigaction(SIGBUS, &bus, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* A file size limit is an error of write(2), not a death. */

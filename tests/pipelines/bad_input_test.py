@@ -594,6 +594,23 @@ def ledger_lost():
     equal(once().summary["files"], 0, "the kept copy still works")
 
 @test
+def ledger_cut_under_readers():
+    """A ledger that lost its end is told as damage by the verbs that only read it"""
+    pipeline(reader={"maxFilesPerTrigger": "10"})
+    for i in range(300):
+        write(f"landing/{i}.json", GOOD)
+    once()
+    size = os.path.getsize("ck/ledger/data.mdb")
+    for keep in (4, 8, 16, 32):
+        os.truncate("ck/ledger/data.mdb", size // 4096 * keep // 64 * 4096)
+        for verb in ("status", "files", "history", "plan"):
+            result = inlet(verb, "p.yaml")
+            if result.code:
+                equal(result.code, 1, repr(result))
+                has(result.err, "INLET_CHECKPOINT_DAMAGED")
+        has(once(code=1).err, "DAMAGED")
+
+@test
 def foreign_checkpoints():
     """A Spark checkpoint and a folder full of other things are refused by name"""
     write("ck/metadata", '{"id":"d719df94-9deb-4266-b121-f32ef4e35350"}')
