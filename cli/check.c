@@ -2,22 +2,67 @@
 #include "cli/cli.h"
 #include "listing/partitions.h"
 #include "loader/clean.h"
+#include "loader/preview.h"
 #include "loader/resolve.h"
+#include "loader/roots.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* The query and the sink against the schema as written; partition columns are only known from the landing zone. */
-static bool check_query(struct arguments *arguments, const struct pipeline *pipeline, struct error *err)
+struct folders {
+    struct arena *arena;
+    const char **paths;
+    size_t count, capacity;
+};
+
+static bool on_file(void *user, const struct sighting *sighting, enum admission_verdict verdict, const char *reason, struct error *err)
+{
+    struct folders *folders = user;
+    (void)verdict, (void)reason, (void)err;
+    if (folders->count && strcmp(folders->paths[folders->count - 1], sighting->directory) == 0) return true;
+    if (folders->count == folders->capacity) {
+        size_t wanted = folders->capacity ? folders->capacity * 2 : 64;
+        const char **grown = ARENA_ARRAY(folders->arena, const char *, wanted);
+        if (folders->count) memcpy(grown, folders->paths, folders->count * sizeof *grown);
+        folders->paths = grown;
+        folders->capacity = wanted;
+    }
+    folders->paths[folders->count++] = arena_strdup(folders->arena, sighting->directory);
+    return true;
+}
+
+/* The columns that the key=value folders of the landing zone have now. */
+static const struct type *find_partitions(struct arguments *arguments, const struct pipeline *pipeline, struct error *err)
+{
+    struct folders folders = {.arena = arguments->arena};
+    if (!discover_preview(&pipeline->reader, NULL, arguments->context, on_file, &folders, err)) return NULL;
+    struct partition_rules rules = load_partition_rules(arguments->arena, pipeline);
+    return partitions_discover(&rules, folders.paths, folders.count, arguments->arena, err);
+}
+
+/* The query and the sink against the schema; only where that has not all the columns, the landing zone is looked at. */
+static bool check_against(struct arguments *arguments, const struct pipeline *pipeline, const struct type *partitions, struct error *err)
 {
     struct resolved resolved;
-    const struct type *none = type_struct(arguments->arena, NULL, 0);
-    if (!resolve_query(pipeline, none, arguments->arena, &resolved, err)) return false;
+    if (!resolve_query(pipeline, partitions, arguments->arena, &resolved, err)) return false;
     struct sink_spec spec = {
         .path = pipeline->writer.path, .schema = resolved.output_schema, .partition_by = pipeline->writer.partition_by,
         .partition_count = pipeline->writer.partition_count, .options = &pipeline->writer.options, .session = &pipeline->session,
         .context = arguments->context, .query_id = "", .query_name = pipeline->name, .base_dir = pipeline->base_dir,
         .work_dir = pipeline->writer.checkpoint, .command = pipeline->writer.command};
     return pipeline->writer.sink->check(&spec, err) && clean_check(&pipeline->reader, err);
+}
+
+static bool check_query(struct arguments *arguments, const struct pipeline *pipeline, struct error *err)
+{
+    if (check_against(arguments, pipeline, type_struct(arguments->arena, NULL, 0), err)) return true;
+    if (err->condition != COND_UNRESOLVED_COLUMN && err->condition != COND_INLET_PARTITION_COLUMN) return false;
+    struct error later;
+    error_clear(&later);
+    const struct type *partitions = find_partitions(arguments, pipeline, &later);
+    if (!partitions || !partitions->field_count) return false; /* The first error says more. */
+    error_clear(err);
+    return check_against(arguments, pipeline, partitions, err);
 }
 
 static void put_good(struct arguments *arguments, const struct pipeline *pipeline)

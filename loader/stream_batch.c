@@ -263,7 +263,7 @@ static void report(struct stream *stream, const struct open_batch *open, const s
         .add_batch_ms = clock->add_ms, .commit_offsets_ms = clock->commit_ms, .get_batch_ms = 0, .latest_offset_ms = stream->latest_offset_ms,
         .query_planning_ms = clock->resolve_ms, .trigger_ms = end_ms - clock->start_ms + stream->latest_offset_ms, .wal_commit_ms = clock->plan_ms,
         .source_description = buffer_string(&source), .is_cloud_files = stream->pipeline->reader.settings.is_cloud_files,
-        .start_offset = start, .end_offset = end, .files_outstanding = counts.files[FILE_PENDING], .bytes_outstanding = counts.pending_bytes,
+        .start_offset = start > 0 ? start : -1, .end_offset = end, .files_outstanding = counts.files[FILE_PENDING], .bytes_outstanding = counts.pending_bytes,
         .sink_description = stream->pipeline->writer.sink->description(stream->sink), .files = (int64_t)open->file_count, .bytes = open->bytes,
         .bad_records = open->records_bad, .dropped_records = open->records_dropped};
     progress_print(&progress, &json);
