@@ -39,7 +39,7 @@ static void open_nameless(struct draft *draft)
 bool draft_open(struct draft *draft, const char *path, struct error *err)
 {
     draft->fd = -1;
-    draft->named = false;
+    draft->named = draft->synced = false;
     if (!fits(snprintf(draft->path, PATH_MAX, "%s", path), path, err)) return false;
     if (!fits(snprintf(draft->name, PATH_MAX, "%.*s.%s.inlet.tmp", folder_size(path), path, path_basename(path)), path, err)) return false;
     open_nameless(draft);
@@ -60,6 +60,12 @@ void draft_discard(struct draft *draft)
     if (draft->named) unlink(draft->name);
     close(draft->fd);
     draft->fd = -1;
+}
+
+bool draft_sync(struct draft *draft, struct error *err)
+{
+    if (!draft->synced) draft->synced = file_sync(draft->fd, draft->path, err);
+    return draft->synced;
 }
 
 static int link_nameless(const struct draft *draft, const char *path)
@@ -88,7 +94,7 @@ static int take_name(struct draft *draft)
 bool draft_create(struct draft *draft, bool *existed, struct error *err)
 {
     *existed = false;
-    bool ok = file_sync(draft->fd, draft->path, err);
+    bool ok = draft_sync(draft, err);
     if (ok && take_name(draft) != 0) {
         *existed = errno == EEXIST;
         ok = *existed || error_errno(err, "could not give file \"%s\" its name", draft->path);
@@ -117,7 +123,7 @@ static int replace_nameless(struct draft *draft)
 
 bool draft_replace(struct draft *draft, struct error *err)
 {
-    bool ok = file_sync(draft->fd, draft->path, err);
+    bool ok = draft_sync(draft, err);
     if (ok) {
         int rc = draft->named ? rename(draft->name, draft->path) : replace_nameless(draft);
         if (rc == 0) draft->named = false;

@@ -8,12 +8,15 @@
 
 struct draft {
     int fd;                 /* For writing; not for closing. */
-    bool named;
+    bool named, synced;
     char path[PATH_MAX];    /* Where it will stand. */
     char name[PATH_MAX];    /* What it is called until then, if anything. */
 };
 
 bool draft_open(struct draft *draft, const char *path, struct error *err) MUST_CHECK;
+/* Ahead of naming it: several drafts that are written first and synced behind one another share one commit of the file system's
+ * journal. Not needed before draft_create and draft_replace, which sync what is not. */
+bool draft_sync(struct draft *draft, struct error *err) MUST_CHECK;
 /* Both sync the file, give it its name, sync the folder, and close the draft, whatever comes of it. */
 bool draft_create(struct draft *draft, bool *existed, struct error *err) MUST_CHECK; /* Never over an existing file: *existed tells. */
 bool draft_replace(struct draft *draft, struct error *err) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* synced -- preloaded into inlet by the latency benchmark: tells when the directory of a sink's log has been synced.
  *
- * link() gives a batch its entry in the log; the fsync() of that folder behind it makes it durable. Then the
+ * link() or linkat() gives a batch its entry in the log; the fsync() of that folder behind it makes it durable. Then the
  * monotonic time in seconds is written to the pipe whose descriptor SYNCED_FD names, once for each entry. */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -22,13 +22,23 @@ static int is_log(const char *path, size_t size)
     return 0;
 }
 
-int link(const char *from, const char *to)
+static int note(int result, const char *to)
 {
-    int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
-    int result = real(from, to);
     const char *slash = strrchr(to, '/');
     if (result == 0 && slash && slash[1] >= '0' && slash[1] <= '9' && is_log(to, (size_t)(slash - to))) atomic_store(&entry_is_new, 1);
     return result;
+}
+
+int link(const char *from, const char *to)
+{
+    int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
+    return note(real(from, to), to);
+}
+
+int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+    int (*real)(int, const char *, int, const char *, int) = (int (*)(int, const char *, int, const char *, int))dlsym(RTLD_NEXT, "linkat");
+    return note(real(from_fd, from, to_fd, to, flags), to);
 }
 
 static void tell(int fd)

@@ -341,33 +341,30 @@ static bool compact_write(const struct log_listing *listing, struct log_span spa
     return done && write_all(draft->fd, tail.data, tail.size, draft->path, err);
 }
 
-static bool compact_append(const struct log_listing *listing, int64_t batch, struct slice tail, struct arena *arena,
-                           bool *existed, struct error *err)
+static bool compact_draft(const struct log_listing *listing, int64_t batch, struct slice tail, struct draft *draft, struct arena *arena,
+                          struct error *err)
 {
     struct log_span span = {0};
-    struct draft draft;
     if (listing->count && !listing_span(listing, batch - 1, true, &span, err)) return false;
-    bool done = draft_open(&draft, log_file_path(arena, listing->directory, batch, true), err) &&
-                compact_write(listing, span, tail, &draft, arena, err);
-    if (done) return draft_create(&draft, existed, err);
-    draft_discard(&draft);
-    return false;
+    return draft_open(draft, log_file_path(arena, listing->directory, batch, true), err) &&
+           compact_write(listing, span, tail, draft, arena, err);
 }
 
-static bool plain_append(const char *directory, int64_t batch, struct slice tail, struct arena *arena, bool *existed, struct error *err)
+static bool plain_draft(const char *directory, int64_t batch, struct slice tail, struct draft *draft, struct arena *arena, struct error *err)
 {
     struct buffer text = {0};
     buffer_text(&text, "v1");
     buffer_append(&text, tail.data, tail.size);
-    bool done = file_create_if_absent(log_file_path(arena, directory, batch, false), slice_of(text.data, text.size), existed, err);
+    bool done = draft_open(draft, log_file_path(arena, directory, batch, false), err) &&
+                write_all(draft->fd, text.data, text.size, draft->path, err);
     buffer_free(&text);
     return done;
 }
 
 /* Says whose batch the file is, and which bytes at its end are the batch's: a file that another writer put there in
  * between is not taken for ours. Durable before the log file, so that ours is never without it. */
-static bool identity_write(const char *directory, int64_t batch, struct slice tail, const char *query_id, const char *digest,
-                           struct arena *arena, struct error *err)
+static bool identity_draft(const char *directory, int64_t batch, struct slice tail, const char *query_id, const char *digest,
+                           struct draft *draft, struct arena *arena, struct error *err)
 {
     char hash[DIGEST_TEXT_SIZE];
     digest_text(tail.data, tail.size, hash);
@@ -377,9 +374,20 @@ static bool identity_write(const char *directory, int64_t batch, struct slice ta
     buffer_text(&text, ",\"digest\":");
     buffer_json_string(&text, digest, strlen(digest));
     buffer_printf(&text, ",\"tailSize\":%zu,\"tailDigest\":\"%s\"}\n", tail.size, hash);
-    bool done = file_replace(identity_path(arena, directory, batch), slice_of(text.data, text.size), err);
+    bool done = draft_open(draft, identity_path(arena, directory, batch), err) &&
+                write_all(draft->fd, text.data, text.size, draft->path, err);
     buffer_free(&text);
     return done;
+}
+
+/* Both are written before the first is synced: one commit of the file system's journal holds them. The identity has its
+ * name, durably, before the log file gets its own. */
+static bool name_both(struct draft *identity, struct draft *entry, bool *existed, struct error *err)
+{
+    if (draft_sync(identity, err) && draft_sync(entry, err) && draft_replace(identity, err)) return draft_create(entry, existed, err);
+    draft_discard(identity);
+    draft_discard(entry);
+    return false;
 }
 
 static void remove_if_old(const char *path, time_t now)
@@ -412,16 +420,20 @@ static bool log_append(const struct log_listing *listing, int64_t batch, struct 
                          "cannot write batch %" PRId64 " to the sink log %s, which ends at batch %" PRId64, batch,
                          listing->directory, listing_latest(listing));
     if (!directories_make(listing->directory, err)) return false;
-    if (!identity_write(listing->directory, batch, tail, query_id, digest, arena, err)) return false;
 
     /* A log that starts behind 0 (a checkpoint that got a new, empty sink) starts with a compact
      * file: readers begin there and do not ask for batch 0. */
     int64_t interval = listing_interval(listing);
     bool compact = (batch + 1) % interval == 0 || (listing->count == 0 && batch > 0);
-    if (!compact) return plain_append(listing->directory, batch, tail, arena, existed, err);
-    if (!compact_append(listing, batch, tail, arena, existed, err)) return false;
-    log_clean(listing, batch, interval, arena);
-    return true;
+    struct draft identity = {.fd = -1}, entry = {.fd = -1};
+    bool done = identity_draft(listing->directory, batch, tail, query_id, digest, &identity, arena, err) &&
+                (compact ? compact_draft(listing, batch, tail, &entry, arena, err)
+                         : plain_draft(listing->directory, batch, tail, &entry, arena, err));
+    if (done) done = name_both(&identity, &entry, existed, err);
+    draft_discard(&identity);
+    draft_discard(&entry);
+    if (done && compact) log_clean(listing, batch, interval, arena);
+    return done;
 }
 
 bool sink_log_append(const char *output, int64_t batch, const struct sink_log_entry *entries, size_t count,
@@ -443,24 +455,32 @@ bool sink_log_append(const char *output, int64_t batch, const struct sink_log_en
 
 /* --- identity --- */
 
-/* True where the last `size` bytes of the log file have this digest. */
-static bool tail_matches(const char *path, int64_t size, const char *digest)
+/* Whether the last `size` bytes of the log file have this digest. A file that cannot be read is an error, not another's. */
+static bool tail_matches(const char *path, int64_t size, const char *digest, bool *same, struct error *err)
 {
     struct stat status;
+    *same = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool same = false;
-    if (fstat(fd, &status) == 0 && size >= 0 && size <= status.st_size) {
+    if (fd < 0) return error_errno(err, "could not open the sink log file %s", path);
+    bool ok = fstat(fd, &status) == 0 || error_errno(err, "could not look at the sink log file %s", path);
+    if (ok && size >= 0 && size <= status.st_size) {
         struct buffer tail = {0};
         uint8_t *bytes = buffer_reserve(&tail, (size_t)size + 1);
-        ssize_t got = pread(fd, bytes, (size_t)size, status.st_size - size);
+        size_t done = 0;
+        while (ok && done < (size_t)size) {
+            ssize_t got = pread(fd, bytes + done, (size_t)size - done, status.st_size - size + (off_t)done);
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) ok = error_errno(err, "could not read the sink log file %s", path);
+            if (got <= 0) break;
+            done += (size_t)got;
+        }
         char hash[DIGEST_TEXT_SIZE];
-        digest_text(bytes, (size_t)size, hash);
-        same = got == (ssize_t)size && strcmp(hash, digest) == 0;
+        digest_text(bytes, done, hash);
+        *same = ok && done == (size_t)size && strcmp(hash, digest) == 0;
         buffer_free(&tail);
     }
     close(fd);
-    return same;
+    return ok;
 }
 
 bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, bool *present, const char **query_id,
@@ -472,7 +492,8 @@ bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, b
     const struct log_file *file = listing_find(&listing, batch);
     *present = file != NULL;
     char *path = identity_path(arena, listing.directory, batch);
-    if (!file || access(path, F_OK) != 0) return true;
+    if (!file) return true;
+    if (access(path, F_OK) != 0) return errno == ENOENT || error_errno(err, "could not look up %s", path);
 
     struct buffer text = {0};
     if (!file_read_all(path, IDENTITY_SIZE_MAX, &text, err)) {
@@ -481,9 +502,10 @@ bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, b
     }
     struct tree *tree = tree_parse_json(arena, slice_of(text.data, text.size), NULL);
     buffer_free(&text);
-    if (!tree || !tail_matches(log_file_path(arena, listing.directory, batch, file->compact), tree_get_int(tree, "tailSize", -1),
-                               tree_get_text(tree, "tailDigest", "")))
-        return true;
+    bool same = false;
+    if (tree && !tail_matches(log_file_path(arena, listing.directory, batch, file->compact), tree_get_int(tree, "tailSize", -1),
+                              tree_get_text(tree, "tailDigest", ""), &same, err)) return false;
+    if (!same) return true;
     *query_id = arena_strdup(arena, tree_get_text(tree, "queryId", ""));
     *digest = arena_strdup(arena, tree_get_text(tree, "digest", ""));
     return true;

@@ -541,7 +541,7 @@ static bool delta_publish(void *state, const struct batch_identity *batch, const
     struct delta_sink *sink = state;
     struct publication publication = {.sink = sink, .arena = arena_new("publish"), .batch = batch, .manifest = manifest};
     struct buffer actions = {0};
-    bool ok = read_detail(&publication, err) && commit_batch(&publication, &actions, err);
+    bool ok = read_detail(&publication, err) && commit_batch(&publication, &actions, err) && staging_settle(sink->spec->path, manifest, err);
     buffer_free(&actions);
     arena_free(publication.arena);
     if (ok) staging_sweep(sink->spec->path, sink->spec->query_id);

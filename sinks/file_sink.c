@@ -216,7 +216,8 @@ static bool publish(const struct file_sink *sink, struct arena *arena, const str
         if (found != SINK_HAS_BATCH) return false;
         return true; /* The log is written last: everything stands. */
     }
-    return staging_publish(sink->spec->path, manifest, err) && append_log(sink, arena, batch, manifest, err);
+    return staging_publish(sink->spec->path, manifest, err) && append_log(sink, arena, batch, manifest, err) &&
+           staging_settle(sink->spec->path, manifest, err);
 }
 
 static bool file_sink_publish(void *state, const struct batch_identity *batch, const struct manifest *manifest, struct error *err)

@@ -281,13 +281,18 @@ static void link_file(struct output *output, struct staged_file *file)
     output->open_count++;
 }
 
-static void staged_name(const struct staged_file *file, char out[32]) { snprintf(out, 32, "%05u" STAGING_SUFFIX, file->number); }
+enum { STAGED_NAME_SIZE = 48 };
+
+static void staged_name(const struct output *output, const struct staged_file *file, char out[STAGED_NAME_SIZE])
+{
+    snprintf(out, STAGED_NAME_SIZE, "%lld-%05u" STAGING_SUFFIX, (long long)output->batch_id, file->number);
+}
 
 /* Everything written so far is durable and the descriptor is given back. After a failure nothing is tried again on it (F6). */
 static bool settle_file(struct output *output, struct staged_file *file, struct error *err)
 {
-    char name[32];
-    staged_name(file, name);
+    char name[STAGED_NAME_SIZE];
+    staged_name(output, file, name);
     int fd = file->fd;
     unlink_file(output, file);
     file->fd = -1;
@@ -312,8 +317,8 @@ static bool touch_file(struct output *output, struct staged_file *file, bool cre
         return true;
     }
     if (output->open_count >= OPEN_FILES_MAX && !settle_file(output, output->oldest, err)) return false;
-    char name[32];
-    staged_name(file, name);
+    char name[STAGED_NAME_SIZE];
+    staged_name(output, file, name);
     file->fd = create ? staging_create(&output->staging, name, err) : staging_reopen(&output->staging, name, err);
     if (file->fd < 0) return error_context(err, "writing to \"%s\"", output->spec.root);
     link_file(output, file);
@@ -323,8 +328,8 @@ static bool touch_file(struct output *output, struct staged_file *file, bool cre
 static bool write_bytes(struct output *output, struct staged_file *file, const void *data, size_t size, struct error *err)
 {
     if (!size) return true;
-    char name[32];
-    staged_name(file, name);
+    char name[STAGED_NAME_SIZE];
+    staged_name(output, file, name);
     if (!write_all(file->fd, data, size, name, err)) return error_context(err, "writing to \"%s/%s\"", output->spec.root, output->staging.relative);
     file->size += (int64_t)size;
     if (file->size - file->started_bytes >= WRITE_BEHIND_BYTES) {
@@ -500,7 +505,7 @@ bool output_begin(struct output *output, const struct batch_identity *batch, str
     output->partitions.arena = output->arena;
     output->batch_id = batch->batch_id;
     output->plan_digest = arena_strdup(output->arena, batch->plan_digest);
-    return staging_begin(&output->staging, output->spec.root, output->spec.query_id, batch->batch_id, err);
+    return staging_begin(&output->staging, output->spec.root, output->spec.query_id, err);
 }
 
 /* A file of no rows, where it says something: Parquet's schema, a CSV header. */
@@ -549,8 +554,8 @@ bool output_prepare(struct output *output, struct arena *arena, struct manifest 
     out->files = ARENA_ARRAY(arena, struct manifest_file, output->file_count + 1);
     for (uint32_t i = 0; i < output->file_count; i++) {
         const struct staged_file *file = output->files[i];
-        char name[32];
-        staged_name(file, name);
+        char name[STAGED_NAME_SIZE];
+        staged_name(output, file, name);
         const char *final = final_name(output, arena, file);
         if (strlen(output->spec.root) + strlen(final) + 2 > PATH_MAX)
             return error_set(err, COND_TASK_WRITE_FAILED, "the path \"%s/%.200s...\" is too long", output->spec.root, final);

@@ -35,13 +35,11 @@ static int enter(int parent, const char *root, const char *name, struct error *e
     return fd;
 }
 
-bool staging_begin(struct staging *staging, const char *root, const char *query_id, int64_t batch_id, struct error *err)
+bool staging_begin(struct staging *staging, const char *root, const char *query_id, struct error *err)
 {
-    char batch[24];
-    snprintf(batch, sizeof batch, "%lld", (long long)batch_id);
-    snprintf(staging->relative, sizeof staging->relative, STAGING_FOLDER "/%s/%s", query_id, batch);
+    snprintf(staging->relative, sizeof staging->relative, STAGING_FOLDER "/%s", query_id);
     staging_sweep(root, query_id);
-    const char *const levels[] = {STAGING_FOLDER, query_id, batch};
+    const char *const levels[] = {STAGING_FOLDER, query_id};
     /* Another query that ends now may remove the empty _inlet between our mkdir and our open. */
     for (int tries = 0; tries < ENTER_TRIES; tries++) {
         int fd = open_root(root, err);
@@ -157,17 +155,20 @@ static bool sync_folders(struct arena *arena, const char *root, const char **fol
 }
 
 /* Staged names that are gone for good must not come back after a power cut; the folder itself may be gone already. */
-static bool sync_sources(struct arena *arena, const char *root, const struct manifest *manifest, struct error *err)
+bool staging_settle(const char *root, const struct manifest *manifest, struct error *err)
 {
+    if (manifest->count == 0) return true;
+    struct arena *arena = arena_new("settle");
     const char **folders;
     size_t count = distinct_folders(arena, manifest, true, &folders);
-    for (size_t i = 0; i < count; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
         const char *path = path_join(arena, root, folders[i]);
         struct stat info;
-        if (stat(path, &info) != 0 && errno == ENOENT) continue;
-        if (!directory_sync(path, err)) return false;
+        ok = (stat(path, &info) != 0 && errno == ENOENT) || directory_sync(path, err);
     }
-    return true;
+    arena_free(arena);
+    return ok;
 }
 
 static bool publish_files(const char *root, const struct manifest *manifest, struct error *err)
@@ -187,7 +188,7 @@ bool staging_publish(const char *root, const struct manifest *manifest, struct e
     const char **folders;
     size_t count = distinct_folders(arena, manifest, false, &folders);
     bool ok = make_folders(arena, root, folders, count, err) && publish_files(root, manifest, err) &&
-              sync_folders(arena, root, folders, count, err) && sync_sources(arena, root, manifest, err);
+              sync_folders(arena, root, folders, count, err);
     arena_free(arena);
     return ok;
 }
@@ -196,22 +197,7 @@ bool staging_publish(const char *root, const struct manifest *manifest, struct e
 
 static bool is_dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
 
-/* Staging folders are flat: what is not a plain file in one was not put there by us and stays. */
-static void sweep_batch(int parent, const char *name)
-{
-    int fd = openat(parent, name, FOLDER_FLAGS);
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!folder) {
-        if (fd >= 0) close(fd);
-        return;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(folder)))
-        if (!is_dots(entry->d_name)) unlinkat(fd, entry->d_name, 0);
-    closedir(folder);
-    unlinkat(parent, name, AT_REMOVEDIR);
-}
-
+/* The folder is flat: what is not a plain file in it was not put there by us and stays. */
 static void sweep_query(int parent, const char *query_id)
 {
     int fd = openat(parent, query_id, FOLDER_FLAGS);
@@ -222,7 +208,7 @@ static void sweep_query(int parent, const char *query_id)
     }
     const struct dirent *entry;
     while ((entry = readdir(folder)))
-        if (!is_dots(entry->d_name)) sweep_batch(fd, entry->d_name);
+        if (!is_dots(entry->d_name)) unlinkat(fd, entry->d_name, 0);
     closedir(folder);
 }
 

@@ -1,9 +1,9 @@
-/* staging -- the folder where a batch's files wait: <path>/_inlet/<query id>/<batch>/NNNNN.staged
+/* staging -- the folder where a batch's files wait: <path>/_inlet/<query id>/<batch>-NNNNN.staged
  *
  * Files here have another extension than data files and lie below a name that readers skip, so nobody sees
  * half a file. What stands here is durable before the batch is prepared: each created folder's parent
- * is synced, each file is synced before it is closed for good, the batch's folder at the end. Publishing
- * renames into place by the manifest alone. Only the own query's folder is ever swept, through folder
+ * is synced, each file is synced before it is closed for good, the folder at the end. It serves every batch: one of
+ * its own would cost each batch two more syncs. Publishing renames into place by the manifest alone. Only the own query's folder is ever swept, through folder
  * descriptors and without following symlinks. */
 #pragma once
 #include "base/file.h"
@@ -13,12 +13,12 @@
 #define STAGING_SUFFIX ".staged"
 
 struct staging {
-    int folder;         /* Descriptor of the batch's folder; -1: none is open. */
-    char relative[128]; /* "_inlet/<query id>/<batch>" */
+    int folder;         /* Descriptor; -1: none is open. */
+    char relative[128]; /* "_inlet/<query id>" */
 };
 
-/* Sweeps older batches of this query, then makes the batch's folder. `root` must exist. */
-bool staging_begin(struct staging *staging, const char *root, const char *query_id, int64_t batch_id, struct error *err) MUST_CHECK;
+/* Sweeps what older batches of this query left, then makes the folder. `root` must exist. */
+bool staging_begin(struct staging *staging, const char *root, const char *query_id, struct error *err) MUST_CHECK;
 /* Creates a file (there is none yet) for writing; -1: *err. */
 int staging_create(const struct staging *staging, const char *name, struct error *err) MUST_CHECK;
 /* Opens a file that was synced and closed before, to append to it; -1: *err. */
@@ -30,7 +30,9 @@ void staging_close(struct staging *staging);
 /* Renames every file of the manifest that is still staged to its final name, makes the names durable. A file that stands at
  * its final name with the manifest's size is done. Any number of times (L3). */
 bool staging_publish(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
-/* Removes the batch folders of this query and what is in them. What cannot be removed stays. */
+/* Behind the batch's entry in the sink's log: the renames are durable where they came from, too. */
+bool staging_settle(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
+/* Removes this query's staged files. What cannot be removed stays. */
 void staging_sweep(const char *root, const char *query_id);
 /* Removes the query's folder and _inlet where they are empty. */
 void staging_tidy(const char *root, const char *query_id);

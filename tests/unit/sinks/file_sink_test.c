@@ -35,7 +35,7 @@ static void a_batch_becomes_visible_only_by_publish(void **state)
     assert_int_equal(manifest.count, 1);
     assert_int_equal(manifest.rows, 3);
     assert_int_equal(manifest.bytes, 12);
-    assert_string_equal(list_files(world, world->spec.path), "_inlet/" QUERY_ID "/0/00000.staged\n");
+    assert_string_equal(list_files(world, world->spec.path), "_inlet/" QUERY_ID "/0-00000.staged\n");
     assert_true(OPS->publish(sink, &batch, &manifest, &world->err));
     assert_string_equal(file_text(world, manifest.files[0].final_name), "1,x\n2,y\n3,x\n");
     assert_int_equal(strncmp(manifest.files[0].final_name, "part-00000-", 11), 0);
