@@ -24,7 +24,7 @@ struct kv {
     enum kv_mode mode;
     const char *const *tables;
     size_t table_count;
-    MDB_env *env;              /* NULL after a reopen that failed. */
+    MDB_env *env;              /* NULL after a reopen that failed; the next transaction tries again. */
     MDB_dbi handles[KV_TABLE_MAX];
     pthread_rwlock_t gate;
 };
@@ -261,6 +261,15 @@ bool kv_clear_dead_readers(struct kv *kv, int *count, struct error *err)
 
 /* --- Transactions ------------------------------------------------------------------------------------ */
 
+/* Opens again what could not be opened after a failed commit: the disk may have room again. */
+static bool revive(struct kv *kv, struct error *err)
+{
+    pthread_rwlock_wrlock(&kv->gate);
+    bool ok = kv->env || kv_start(kv, err);
+    pthread_rwlock_unlock(&kv->gate);
+    return ok;
+}
+
 /* Holds the gate shared from here to txn_drop. */
 static struct kv_txn *txn_begin(struct kv *kv, bool write, struct error *err)
 {
@@ -270,10 +279,11 @@ static struct kv_txn *txn_begin(struct kv *kv, bool write, struct error *err)
     for (;;) {
         pthread_rwlock_rdlock(&kv->gate);
         int code = EIO;
-        bool usable = is_usable(kv, err);
+        bool usable = kv->env != NULL;
         if (usable) code = mdb_txn_begin(kv->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
         if (code == 0) return txn;
         pthread_rwlock_unlock(&kv->gate);
+        if (!usable && revive(kv, err)) continue;
         if (usable && code == MDB_MAP_RESIZED) { /* Another process has grown it. */
             pthread_rwlock_wrlock(&kv->gate);
             code = kv->env ? mdb_env_set_mapsize(kv->env, 0) : EIO;
@@ -311,18 +321,17 @@ static bool grow(struct kv *kv, struct error *err)
     return code == 0 || kv_error(kv, code, err, "grow");
 }
 
-/* After a failed commit LMDB may refuse everything, and the outcome is not known: open again and see
- * which transaction is the last one on disk. */
-static bool reopen(struct kv *kv, size_t id, bool *landed, struct error *err)
+/* After a failed commit LMDB may refuse everything: open again. Whether the transaction stands is for the next reader to
+ * see. What can be read now need not be on the disk (a failed sync leaves its pages in memory), so it is a failure either way. */
+static void reopen(struct kv *kv)
 {
+    struct error again;
+    error_clear(&again);
     pthread_rwlock_wrlock(&kv->gate);
     if (kv->env) mdb_env_close(kv->env);
     kv->env = NULL;
-    bool ok = kv_start(kv, err);
-    MDB_envinfo info;
-    *landed = ok && mdb_env_info(kv->env, &info) == 0 && info.me_last_txnid >= id;
+    (void)kv_start(kv, &again);
     pthread_rwlock_unlock(&kv->gate);
-    return ok;
 }
 
 enum attempt { ATTEMPT_DONE, ATTEMPT_FULL, ATTEMPT_FAILED };
@@ -331,7 +340,6 @@ static enum attempt update_once(struct kv *kv, kv_update_fn fn, void *user, stru
 {
     struct kv_txn *txn = txn_begin(kv, true, err);
     if (!txn) return ATTEMPT_FAILED;
-    size_t id = mdb_txn_id(txn->txn);
     if (!fn(txn, user, err)) {
         enum attempt result = txn->full ? ATTEMPT_FULL : ATTEMPT_FAILED;
         mdb_txn_abort(txn->txn);
@@ -346,12 +354,8 @@ static enum attempt update_once(struct kv *kv, kv_update_fn fn, void *user, stru
     }
     if (code == MDB_MAP_FULL) return ATTEMPT_FULL;
     kv_error(kv, code, err, "commit to");
-    bool landed;
-    struct error again = {0};
-    if (!reopen(kv, id, &landed, &again)) return ATTEMPT_FAILED;
-    if (!landed) return ATTEMPT_FAILED;
-    error_clear(err);
-    return ATTEMPT_DONE;
+    reopen(kv);
+    return ATTEMPT_FAILED;
 }
 
 bool kv_update(struct kv *kv, kv_update_fn fn, void *user, struct error *err)

@@ -2,15 +2,15 @@
 #pragma once
 #include "base/bytes.h"
 #include "base/error.h"
-#include <stdio.h>
 
 enum log_line { LOG_LINE_READ, LOG_LINE_END, LOG_LINE_FAILED };
 
 struct log_lines {
-    FILE *file;
-    const char *path;  /* Borrowed. */
-    char *text;        /* getline's. */
-    size_t capacity;
+    int fd;
+    const char *path;     /* Borrowed. */
+    struct buffer bytes;  /* Of the file, from somewhere on. */
+    size_t at;            /* Where the next line begins in them. */
+    bool at_end;          /* There are no more. */
     int64_t number;    /* Of the line read last, from 1. */
 };
 

@@ -341,11 +341,15 @@ static bool scan_open(struct walking *walking, struct folder *folder, const stru
     return read_entries(walking, folder, err) && offer_mark(walking, folder, &before, err);
 }
 
+/* Nothing is wrong with the folder: to pass it over would look as if it were empty. */
+static bool is_shortage(int code) { return code == EMFILE || code == ENFILE || code == ENOMEM; }
+
 static bool scan(struct walking *walking, const char *path, const struct scope *scope, const struct ancestor *above, struct error *err)
 {
     struct folder folder = {.path = path, .scope = scope};
     struct stat info;
     folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    if (folder.fd < 0 && is_shortage(errno)) return error_errno(err, "could not open the folder '%s'", path);
     if (folder.fd < 0) {
         if (errno != ENOENT && errno != ENOTDIR) report_unreadable(walking, path, errno, "open the folder");
         return true;

@@ -230,7 +230,8 @@ static enum call_class class_of(const struct call_shape *shape, const struct use
 {
     if (shape->number == SYS_open || shape->number == SYS_openat) {
         unsigned long flags = argument(registers, shape->number == SYS_open ? 1 : 2);
-        return flags & (O_CREAT | O_TRUNC) || (flags & O_TMPFILE) == O_TMPFILE ? CLASS_CREATE : CLASS_OPEN;
+        if (flags & O_TRUNC || (flags & O_TMPFILE) == O_TMPFILE) return CLASS_CREATE;
+        return flags & O_CREAT && access(path, F_OK) != 0 ? CLASS_CREATE : CLASS_OPEN; /* A file that is there is only opened. */
     }
     if (shape->number == SYS_unlinkat && argument(registers, 2) & AT_REMOVEDIR) return CLASS_RMDIR;
     bool is_stream = path[0] != '/' || strncmp(path, "/dev/pts/", 9) == 0 || strcmp(path, "/dev/null") == 0 || strcmp(path, "/dev/tty") == 0;
