@@ -33,7 +33,7 @@ const struct option_spec cloud_source_options[] = {
     {.name = "includeExistingFiles", .kind = OPTION_BOOL, .fallback = "true", .help = "Files that are there at the first start are loaded. Looked at by the first start only."},
     {.name = "inferColumnTypes", .kind = OPTION_BOOL, .fallback = "false", .help = "Inferred columns get types.", .later = LATER_INFERENCE},
     {.name = "maxBytesPerTrigger", .kind = OPTION_BYTES, .help = "Soft limit of bytes in one batch: the file that crosses it is taken."},
-    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .help = "Most files in one batch. Default: batches size themselves."},
+    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .help = "Most files in one batch. Default: all that is pending (Auto Loader: 1000)."},
     {.name = "maxFileAge", .kind = OPTION_INTERVAL, .help = "Files older than the newest one seen by more than this are skipped, visibly; at least 14 days. Off unless set."},
     {.name = "partitionColumns", .kind = OPTION_TEXT, .help = "Comma list of the key=value folder names that are columns; empty: none are."},
     {.name = "readerCaseSensitive", .kind = OPTION_BOOL, .fallback = "true", .help = "Names in the data match columns by case.", .later = LATER_RESCUE},

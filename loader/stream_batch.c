@@ -343,6 +343,9 @@ static bool recover_prepared(struct stream *stream, struct open_batch *open, str
     log_event(stream->context, LOG_INFO, "batch.republish", "batch=%" PRId64 " files=%zu", open->plan.batch_id, manifest.count);
     if (!publish_and_commit(stream, &open->plan, &manifest, err)) return false;
     stream->totals.batches++;
+    stream->totals.files += (int64_t)open->file_count;
+    stream->totals.bad_records += open->records_bad;
+    stream->totals.dropped_records += open->records_dropped;
     stream->totals.rows_in += open->rows;
     stream->totals.rows_out += manifest.rows;
     stream->totals.bytes_in += open->bytes;

@@ -314,6 +314,20 @@ def failed_files_under_a_new_name():
     equal(once(code=3).summary["rows"], 1)
 
 @test
+def commands_again():
+    """pipeline-file.md: a foreachBatch command that fails gets the same rows again, and the summary counts them"""
+    write("load.sh", '#!/bin/sh\n[ -e go ] || { echo "not yet" >&2; exit 3; }\n{ echo "$INLET_BATCH_ID $INLET_QUERY_NAME $INLET_ROWS"; cat; } > got\n')
+    os.chmod("load.sh", 0o755)
+    pipeline(foreach=["./load.sh"])
+    land("landing/a.json", '{"a": 1}\n{"a": "x"}\n')
+    has(once(code=1).err, "INLET_COMMAND_FAILED", "not yet")
+    write("go", "")
+    summary = once().summary
+    equal([summary[k] for k in ("batches", "files", "rows", "bad_records")], [1, 1, 2, 1])
+    equal(open("got").read(), '0 p 2\n{"a":1}\n{}\n')
+    equal(once().summary["batches"], 0)
+
+@test
 def moved_folders():
     """operations.md: a checkpoint may move; an output may not; a landing zone under a new path is new"""
     pipeline(sink="json")
