@@ -299,6 +299,14 @@ static bool check_sink(struct stream *stream, const struct plan *plan, bool prep
     return error_hint(err, "Was the checkpoint restored from an older copy, or does another query write here? Use a new output folder with a new checkpoint.");
 }
 
+/* Damaged content fails the batch until somebody decides: say what there is to decide. */
+static bool explain_failure(const struct open_batch *open, struct error *err)
+{
+    if (err && err->condition == COND_FAILED_READ_FILE && !err->hint[0] && strstr(err->cause, "[INLET_DAMAGED_FILE]"))
+        error_hint(err, "The batch stays planned. Move the file away to load the others, replace it, or set ignoreCorruptFiles to true to keep the rows before the damage.");
+    return error_context(err, "running batch %" PRId64, open->plan.batch_id);
+}
+
 /* Runs plan(N) to its commit; files may leave it on the way. */
 static bool run_planned(struct stream *stream, struct open_batch *open, struct batch_clock *clock, struct error *err)
 {
@@ -314,7 +322,7 @@ static bool run_planned(struct stream *stream, struct open_batch *open, struct b
             stream->pipeline->writer.sink->abort(stream->sink);
             return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
         }
-        if (!mend_plan(stream, &run, err)) return error_context(err, "running batch %" PRId64, open->plan.batch_id);
+        if (!mend_plan(stream, &run, err)) return explain_failure(open, err);
     }
     clock->add_ms = monotonic_ms() - start;
     int64_t commit = monotonic_ms();
