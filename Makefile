@@ -169,3 +169,9 @@ docs: all
 	@etc/list-errors > docs/errors.md
 map:
 	@etc/map
+
+# --- The tool of the crash tests: no part of the program, so always built plainly. -----------------------------------
+unit: build/release/crash/crashpoint
+build/release/crash/crashpoint: tests/crash/crashpoint.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@.new $< && mv $@.new $@
