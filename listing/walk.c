@@ -395,7 +395,8 @@ static bool walk_pattern(struct walking *walking, const struct pattern *pattern,
     if (stat(pattern->root, &info) != 0) {
         int code = errno;
         if (pattern->has_magic && (code == ENOENT || code == ENOTDIR)) return true;
-        if (code == ENOENT || code == ENOTDIR) return error_set(err, COND_PATH_NOT_FOUND, "Path does not exist: file:%s.", pattern->root);
+        if ((code == ENOENT || code == ENOTDIR) && !walking->walk->spec.root_may_go)
+            return error_set(err, COND_PATH_NOT_FOUND, "Path does not exist: file:%s.", pattern->root);
         report_unreadable(walking, pattern->root, code, "look at the load path");
         return true;
     }

@@ -20,6 +20,7 @@ struct walk_spec {
     const char *path_glob_filter;   /* On base names; NULL: none. */
     int64_t modified_after_us, modified_before_us; /* Exclusive; INT64_MIN and INT64_MAX: off. */
     bool stat_known;                /* allowOverwrites: every file is stat'ed before it is asked about. */
+    bool root_may_go;           /* A plain load path that is not there is reported as unreadable, not an error: a service waits for it. */
     bool use_marks;                 /* Fully seen folders may be passed over (L9). Never with stat_known. */
 };
 

@@ -36,6 +36,8 @@ struct discoverer {
     struct walk *walk;
     uint64_t digest;
     struct notify *notify;           /* NULL: listing only. */
+    uint64_t *unreadable;            /* Hashes of the folders whose trouble was told: once each, not at every listing. */
+    size_t unreadable_count, unreadable_capacity;
     bool limited_said;
     int64_t started_us;              /* 0: this checkpoint has never looked. */
     int64_t newest_us;               /* Newest mtime of earlier cycles, for maxFileAge. */
@@ -74,13 +76,14 @@ uint64_t discoverer_digest(const struct pipeline_reader *reader)
     return digest;
 }
 
-static struct walk *make_walk(const struct pipeline_reader *reader, struct arena *arena, bool use_marks, struct error *err)
+static struct walk *make_walk(const struct pipeline_reader *reader, struct arena *arena, bool use_marks, bool service, struct error *err)
 {
     const struct source_settings *settings = &reader->settings;
     struct walk_spec spec = {
         .load = reader->load, .load_count = reader->load_count, .strict_glob = settings->strict_glob, .subtree = settings->subtree,
         .path_glob_filter = settings->path_glob_filter, .modified_after_us = settings->modified_after_us, .modified_before_us = settings->modified_before_us,
-        .stat_known = settings->allow_overwrites, .use_marks = use_marks && !settings->allow_overwrites};
+        .stat_known = settings->allow_overwrites, .use_marks = use_marks && !settings->allow_overwrites,
+        .root_may_go = service};
     return walk_new(&spec, arena, err);
 }
 
@@ -91,7 +94,7 @@ static void open_notify(struct discoverer *discoverer)
 {
     size_t count;
     const char *const *roots = walk_roots(discoverer->walk, &count);
-    struct notify_spec spec = {.roots = roots, .root_count = count, .user = discoverer, .enters = enters, .context = discoverer->context};
+    struct notify_spec spec = {.roots = roots, .root_count = count, .user = discoverer, .enters = enters};
     struct error err;
     error_clear(&err);
     discoverer->notify = inotify_notify.open(&spec, &err);
@@ -112,7 +115,7 @@ struct discoverer *discoverer_open(const struct pipeline_reader *reader, struct 
     discoverer->source = *source;
     discoverer->arena = arena_new("discovery");
     discoverer->digest = discoverer_digest(reader);
-    discoverer->walk = make_walk(reader, discoverer->arena, true, err);
+    discoverer->walk = make_walk(reader, discoverer->arena, true, service, err);
     bool ok = discoverer->walk && ledger_setting_int(ledger, STARTED_SETTING, 0, &discoverer->started_us, err) &&
               ledger_setting_int(ledger, NEWEST_SETTING, INT64_MIN, &discoverer->newest_us, err) &&
               ledger_setting_int(ledger, FULL_PASS_SETTING, 0, &discoverer->last_full_us, err);
@@ -204,8 +207,8 @@ static bool add(struct cycle *cycle, const struct sighting *sighting, const stru
     admission->sighting.directory = directory;
     admission->sighting.name = arena_strdup(cycle->arena, sighting->name);
     if (judgement->verdict == ADMIT_PENDING && sighting->mtime_us > cycle->newest_us) cycle->newest_us = sighting->mtime_us;
-    if (judgement->verdict == ADMIT_UNSETTLED && !judgement->wait_is_long &&
-        (!cycle->report->next_check_us || judgement->check_us < cycle->report->next_check_us)) cycle->report->next_check_us = judgement->check_us;
+    int64_t *next = judgement->wait_is_long ? &cycle->report->empty_check_us : &cycle->report->next_check_us;
+    if (judgement->verdict == ADMIT_UNSETTLED && (!*next || judgement->check_us < *next)) *next = judgement->check_us;
     return true;
 }
 
@@ -256,11 +259,27 @@ static bool visit_marked(void *user, const char *directory, struct walk_mark *ma
     return true;
 }
 
+static bool is_told(struct discoverer *owner, const char *directory)
+{
+    uint64_t hash = hash_bytes(directory, strlen(directory));
+    for (size_t i = 0; i < owner->unreadable_count; i++)
+        if (owner->unreadable[i] == hash) return true;
+    if (owner->unreadable_count == owner->unreadable_capacity) {
+        size_t wanted = owner->unreadable_capacity ? owner->unreadable_capacity * 2 : 16;
+        uint64_t *grown = ARENA_ARRAY(owner->arena, uint64_t, wanted);
+        if (owner->unreadable_count) memcpy(grown, owner->unreadable, owner->unreadable_count * sizeof *grown);
+        owner->unreadable = grown;
+        owner->unreadable_capacity = wanted;
+    }
+    owner->unreadable[owner->unreadable_count++] = hash;
+    return false;
+}
+
 static void visit_unreadable(void *user, const char *directory, const struct error *why)
 {
     struct cycle *cycle = user;
     cycle->report->unreadable++;
-    log_event(cycle->owner->context, LOG_WARN, "listing.unreadable", "folder=%s %s", directory, why->message);
+    if (!is_told(cycle->owner, directory)) log_event(cycle->owner->context, LOG_WARN, "listing.unreadable", "folder=%s %s", directory, why->message);
 }
 
 /* Files that somebody was still writing get their next look. */
@@ -394,7 +413,7 @@ static int64_t next_listing_us(struct discoverer *discoverer)
     if (!discoverer->notify) return discoverer->last_list_us + LIST_INTERVAL_US;
     int64_t next = discoverer->last_list_us + FULL_PASS_US, backfill = discoverer->reader->settings.backfill_interval_us;
     if (backfill > 0) next = discoverer->last_list_us + backfill;
-    if (discoverer->limited_said && discoverer->last_list_us + LIMITED_INTERVAL_US < next) next = discoverer->last_list_us + LIMITED_INTERVAL_US;
+    if (is_limited(discoverer) && discoverer->last_list_us + LIMITED_INTERVAL_US < next) next = discoverer->last_list_us + LIMITED_INTERVAL_US;
     return next;
 }
 
@@ -449,7 +468,7 @@ bool discover_preview(const struct pipeline_reader *reader, struct ledger *ledge
     bool ok = !ledger || (ledger_setting_int(ledger, STARTED_SETTING, 0, &started, err) && ledger_setting_int(ledger, NEWEST_SETTING, INT64_MIN, &newest, err));
     preview.judging = (struct judging){&reader->settings, started == 0, newest, context_now_us(context)};
     struct walk_visitor visitor = {.user = &preview, .known = preview_known, .found = preview_found};
-    struct walk *walk = ok ? make_walk(reader, arena, false, err) : NULL;
+    struct walk *walk = ok ? make_walk(reader, arena, false, false, err) : NULL;
     struct walk_stats stats;
     ok = walk && walk_run(walk, &visitor, preview.judging.now_us, &context->cancel, &stats, err);
     arena_free(arena);
@@ -458,7 +477,7 @@ bool discover_preview(const struct pipeline_reader *reader, struct ledger *ledge
 
 const char *discover_why_not(const struct pipeline_reader *reader, const char *path, struct arena *arena, struct error *err)
 {
-    struct walk *walk = make_walk(reader, arena, false, err);
+    struct walk *walk = make_walk(reader, arena, false, false, err);
     return walk ? walk_why_not(walk, path, arena) : NULL;
 }
 

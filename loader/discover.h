@@ -13,6 +13,7 @@ struct discovery_report {
     int64_t admitted_bytes;
     size_t unreadable;         /* Folders that could not be read: logged, looked at again by the next cycle. */
     int64_t next_check_us;     /* When an unsettled file is worth another look; 0: none. */
+    int64_t empty_check_us;    /* The same for young empty files, which a drain does not wait for. */
 };
 
 /* Opens watches where the pipeline asks for notifications (and `service` is set). Touches no rows. */

@@ -183,6 +183,12 @@ static int64_t next_trigger_us(const struct stream *stream)
     return interval > 0 ? now / interval * interval + interval : now;
 }
 
+static int64_t next_look_us(const struct discovery_report *report)
+{
+    int64_t next = report->next_check_us, empty = report->empty_check_us;
+    return next && (!empty || next < empty) ? next : empty;
+}
+
 /* A full disk in a service is waited for; everything else ends the stream. */
 enum { DISK_WAIT_US = 5000000 };
 
@@ -208,7 +214,7 @@ static bool serve(struct stream *stream, struct error *err)
         bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err);
         if (!ok && !wait_for_space(stream, err)) return false;
         if (!ok || (ran && !timed)) continue;
-        if (!timed) until = stream->report.next_check_us;
+        if (!timed) until = next_look_us(&stream->report);
         do {
             if (!discoverer_wait(stream->discoverer, until, err)) return false;
         } while (timed && context_now_us(stream->context) < until && !cancel_soon(&stream->context->cancel));

@@ -31,7 +31,6 @@ struct watch {
 
 struct notify {
     int fd;                    /* -1: no instance could be had. */
-    const struct inlet_context *context;
     char **roots;
     bool *root_watched;
     size_t root_count;
@@ -125,12 +124,10 @@ static int64_t read_limit(const char *name)
 
 static void meet_limit(struct notify *notify, const char *name, const char *what)
 {
-    bool first = !notify->lacks_watches;
     notify->lacks_watches = true;
     int64_t now = read_limit(name);
     snprintf(notify->limit, sizeof notify->limit, "%s; raise the limit with: sysctl fs.inotify.%s=%lld (now %lld); until then folders are listed", what, name,
              (long long)(now > 0 ? now * 4 : 524288), (long long)now);
-    if (first && notify->context) log_event(notify->context, LOG_WARN, "inotify.limit", "%s", notify->limit);
 }
 
 /* --- Watching ------------------------------------------------------------------------------------------------------ */
@@ -266,7 +263,6 @@ static struct notify *inotify_open(const struct notify_spec *spec, struct error 
     struct notify *notify = calloc(1, sizeof *notify);
     if (!notify) panic_out_of_memory(sizeof *notify);
     notify->fd = -1;
-    notify->context = spec->context;
     notify->user = spec->user;
     notify->enters = spec->enters;
     notify->roots = calloc(spec->root_count + 1, sizeof *notify->roots);
@@ -415,7 +411,15 @@ static bool inotify_poll(struct notify *notify, int timeout_ms, struct arena *ar
 }
 
 static int inotify_fd(const struct notify *notify) { return notify->fd; }
-static const char *inotify_limited(const struct notify *notify) { return notify->lacks_watches ? notify->limit : NULL; }
+
+static const char *inotify_limited(const struct notify *notify)
+{
+    if (notify->lacks_watches) return notify->limit;
+    for (size_t i = 0; i < notify->root_count; i++) {
+        if (!notify->root_watched[i]) return "a folder of the load path is not there; it is looked for again and again";
+    }
+    return NULL;
+}
 
 /* The kernel keeps nothing that could be given back; the listing repairs what a crash forgets. */
 static bool inotify_acknowledge(struct notify *notify, struct error *err)

@@ -5,7 +5,6 @@
  * when its admission is durable. One thread uses a channel at a time. */
 #pragma once
 #include "base/arena.h"
-#include "base/context.h"
 #include "base/error.h"
 
 struct notify_spec {
@@ -13,7 +12,6 @@ struct notify_spec {
     size_t root_count;
     void *user;
     bool (*enters)(void *user, const char *directory); /* Is this folder worth watching? NULL: all are. */
-    const struct inlet_context *context; /* For its log. */
 };
 
 struct notify_hint {
