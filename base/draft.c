@@ -64,7 +64,7 @@ void draft_discard(struct draft *draft)
 
 bool draft_sync(struct draft *draft, struct error *err)
 {
-    if (!draft->synced) draft->synced = file_sync(draft->fd, draft->path, err);
+    if (!draft->synced) draft->synced = PLANTED(11) || file_sync(draft->fd, draft->path, err);
     return draft->synced;
 }
 
@@ -87,7 +87,7 @@ static int link_named(struct draft *draft)
 
 static int take_name(struct draft *draft)
 {
-    if (PLANTED(22)) return access(draft->path, F_OK) == 0 ? (errno = EEXIST, -1) : link_nameless(draft, draft->name) ? -1 : rename(draft->name, draft->path);
+    if (PLANTED(22) && access(draft->path, F_OK) != 0) return link_nameless(draft, draft->name) == 0 ? rename(draft->name, draft->path) : -1;
     return draft->named ? link_named(draft) : link_nameless(draft, draft->path);
 }
 

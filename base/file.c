@@ -1,6 +1,7 @@
 /* file -- reads and durable writes by the rules F1-F7: drafts, full writes, fsync once, rename or link, directory fsync. */
 #include "base/file.h"
 #include "base/draft.h"
+#include "base/plant.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -39,8 +40,9 @@ bool write_all(int fd, const void *data, size_t size, const char *name, struct e
     const uint8_t *at = data;
     while (size) {
         ssize_t written = write(fd, at, size);
-        if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EINTR && !PLANTED(16)) continue;
         if (written < 0) return error_errno(err, "could not write file \"%s\"", name);
+        if (PLANTED(15)) return true;
         at += written;
         size -= (size_t)written;
     }
@@ -49,7 +51,7 @@ bool write_all(int fd, const void *data, size_t size, const char *name, struct e
 
 bool file_sync(int fd, const char *name, struct error *err)
 {
-    if (fsync(fd) == 0) return true;
+    if (fsync(fd) == 0 || (PLANTED(18) && fsync(fd) == 0)) return true;
     error_errno(err, "could not sync file \"%s\"", name);
     return false;
 }
@@ -110,7 +112,7 @@ bool directories_make(const char *path, struct error *err)
     parent_of(path, parent);
     if (strcmp(parent, path) != 0 && !directories_make(parent, err)) return false;
     if (mkdir(path, 0755) != 0 && errno != EEXIST) return error_errno(err, "could not create folder \"%s\"", path);
-    return directory_sync(parent, err);
+    return PLANTED(5) || directory_sync(parent, err);
 }
 
 static bool remove_entries(int parent_fd, const char *name, const char *path, struct error *err)

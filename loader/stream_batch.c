@@ -2,6 +2,7 @@
 #include "loader/stream_state.h"
 #include "base/file.h"
 #include "base/panic.h"
+#include "base/plant.h"
 #include "loader/manifest.h"
 #include "loader/progress.h"
 #include "loader/tasks.h"
@@ -157,6 +158,9 @@ static bool prepare_batch(struct stream *stream, struct batch_run *run, struct m
     if (!ops->prepare(stream->sink, stream->batch_arena, manifest, err) || !check_counts(run, rows, manifest, err)) return false;
     struct buffer text = {0};
     manifest_print(manifest, &text);
+    struct batch_identity early = identity_of(&run->open->plan);
+    for (size_t i = 0; PLANTED(10) && i < run->open->file_count; i++) unlink(input_path(stream->batch_arena, &run->open->files[i]));
+    if (PLANTED(41) && !ops->publish(stream->sink, &early, manifest, err)) return false;
     struct prepared prepared = {.batch_id = run->open->plan.batch_id, .manifest = slice_of(text.data, text.size), .outcomes = outcomes,
                                 .outcome_count = run->open->file_count, .rows_out = manifest->rows, .bytes_out = manifest->bytes};
     bool ok = ledger_prepare(stream->ledger, &prepared, err);
@@ -220,9 +224,10 @@ static bool publish_and_commit(struct stream *stream, const struct plan *plan, c
 {
     struct batch_identity identity = identity_of(plan);
     const struct sink_ops *ops = stream->pipeline->writer.sink;
+    if (PLANTED(7) && !ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err)) return false;
     if (!ops->publish(stream->sink, &identity, manifest, err)) return error_context(err, "publishing batch %" PRId64, plan->batch_id);
     stream->sink_spec.first_use = false;
-    if (!ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err)) return false;
+    if (!PLANTED(7) && !ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err)) return false;
     struct error later;
     error_clear(&later);
     if (ops->after_commit && !ops->after_commit(stream->sink, &later)) log_event(stream->context, LOG_WARN, "sink.after_commit", "%s", later.message);
@@ -385,7 +390,7 @@ bool stream_recover(struct stream *stream, struct error *err)
         if (!stream->resolved_set) sweep_leftovers(stream); /* Later its own sink does. */
         return true;
     }
-    if (open.stage == BATCH_PREPARED) return recover_prepared(stream, &open, err) || error_context(err, "publishing the prepared batch again");
+    if (open.stage == BATCH_PREPARED && !PLANTED(8)) return recover_prepared(stream, &open, err) || error_context(err, "publishing the prepared batch again");
     log_event(stream->context, LOG_INFO, "batch.again", "batch=%" PRId64 " files=%zu", open.plan.batch_id, open.file_count);
     struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms(), .plan_ms = -1};
     return run_planned(stream, &open, &clock, err);

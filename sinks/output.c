@@ -1,6 +1,7 @@
 /* output -- tasks of pieces, staged files, and the manifest they come to. */
 #include "sinks/output.h"
 #include "base/panic.h"
+#include "base/plant.h"
 #include "base/uuid.h"
 
 #include <errno.h>
@@ -297,7 +298,7 @@ static bool settle_file(struct output *output, struct staged_file *file, struct 
     unlink_file(output, file);
     file->fd = -1;
     struct stat info;
-    bool ok = file_sync(fd, name, err);
+    bool ok = PLANTED(1) || file_sync(fd, name, err);
     if (ok && fstat(fd, &info) != 0) ok = error_errno(err, "could not look up file \"%s\"", name);
     if (close(fd) != 0 && ok) ok = error_errno(err, "could not close file \"%s\"", name);
     if (!ok) return error_context(err, "writing to \"%s/%s\"", output->spec.root, output->staging.relative);

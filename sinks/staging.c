@@ -1,5 +1,6 @@
 /* staging -- folders by descriptor, renames that may be repeated, and the order of syncs. */
 #include "sinks/staging.h"
+#include "base/plant.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -149,6 +150,7 @@ static bool make_folders(struct arena *arena, const char *root, const char **fol
 
 static bool sync_folders(struct arena *arena, const char *root, const char **folders, size_t count, struct error *err)
 {
+    if (PLANTED(3)) return true;
     for (size_t i = 0; i < count; i++)
         if (!directory_sync(folders[i][0] ? path_join(arena, root, folders[i]) : root, err)) return false;
     return true;
@@ -223,6 +225,7 @@ static int open_inlet(int *top, const char *root)
 
 void staging_sweep(const char *root, const char *query_id)
 {
+    if (PLANTED(42)) return;
     int top, fd = open_inlet(&top, root);
     if (fd < 0) return;
     sweep_query(fd, query_id);

@@ -24,20 +24,6 @@ WORKLOADS += [
     Workload("console", "console", "delete"),
 ]
 
-def attempt(workload, reference, side, number):
-    """None, or what went wrong."""
-    try:
-        with Scratch(workload) as folder:
-            run = traced(folder, f"--kill-{side}={number}", only=workload.calls)
-            if not run.hit:
-                return f"call {number} was never reached: {run}"
-            check_meanwhile(workload, folder, run)
-            check_recovery(workload, reference, folder, run)
-            return None
-    except Exception as fault:
-        call = reference.trace[number - 1] if number <= len(reference.trace) else "?"
-        return f"killed {side} call {number} ({call}): {fault}"
-
 def points_of(workload, count, rng):
     points = [(side, number) for number in range(1, count + 1) for side in ("before", "after")]
     if ":" in ONLY:
@@ -52,13 +38,14 @@ def kill_everywhere(workload):
     reference = Reference(workload)
     again = Reference(workload)
     lib.equal(again.count, reference.count, "the number of calls of a second undisturbed run")
+    assert not reference.breaches, "order of syncs:\n" + "\n".join(reference.breaches)
     points = points_of(workload, reference.count, random.Random(f"{SEED} {workload.name}"))
     faults, done = [], 0
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         running = []
         for side, number in points:
             if not (ALL or ONLY) and time.monotonic() > deadline: break
-            running.append(pool.submit(attempt, workload, reference, side, number))
+            running.append(pool.submit(kill_at, workload, reference, side, number))
             if len(running) >= JOBS:
                 fault = running.pop(0).result()
                 done += 1

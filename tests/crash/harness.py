@@ -4,7 +4,7 @@ A workload is deterministic (INLET_THREADS=1, fixed names and times), so that ca
 lies in memory (INLET_CRASH_DIR, default /dev/shm). CRASHPOINT names the tracer."""
 import atexit, csv, glob, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
-import lib
+import lib, tracelint
 
 CRASHPOINT = os.environ.get("CRASHPOINT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/crashpoint"))
 MEMORY = os.environ.get("INLET_CRASH_DIR", "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
@@ -21,6 +21,11 @@ def own_copy(program):
     return copy
 
 PROGRAM = own_copy(lib.INLET)
+
+def use_program(path):
+    """From here on another build is under test."""
+    global PROGRAM
+    PROGRAM = path
 
 class Workload:
     """One pipeline over a few source files."""
@@ -174,6 +179,9 @@ class Reference:
             self.contents = workload.contents(folder) if workload.exactly_once else None
             self.tree = workload.tree(folder)
             self.landing, self.archived = workload.standing(folder)
+            assert not workload.clean or not self.landing, f"left in the landing zone: {self.landing}"
+            assert workload.clean != "archive" or len(self.archived) == workload.files, f"archived: {self.archived}"
+            self.breaches = tracelint.lint(workload, folder, run.calls)
 
 def check_meanwhile(workload, folder, run):
     """Right after the fault, before anything was mended: what a reader sees, and that no file is gone whose rows are not there."""
@@ -228,3 +236,78 @@ def check_recovery(workload, reference, folder, first, same_batches=True):
     for name in glob.glob(folder + "/got/.*"): os.unlink(name)
     third = plainly(folder, "once", "p.yaml")
     assert third.code == 0 and '"batches":0' in third.out, f"a third run found work: {third}"
+
+def kill_at(workload, reference, side, number):
+    """Kills there, then mends; None, or what went wrong."""
+    try:
+        with Scratch(workload) as folder:
+            run = traced(folder, f"--kill-{side}={number}", only=workload.calls)
+            if not run.hit:
+                return f"call {number} was never reached: {run}"
+            check_meanwhile(workload, folder, run)
+            check_recovery(workload, reference, folder, run)
+            return None
+    except Exception as fault:
+        call = reference.trace[number - 1] if number <= len(reference.trace) else "?"
+        return f"killed {side} call {number} ({call}): {fault}"
+
+class Fault:
+    """flag: of the tracer; classes: what is counted; codes: exits that are right (0: it was overcome, or told as a warning)."""
+    def __init__(self, name, flag, error, classes, codes):
+        self.name, self.flag, self.error, self.classes, self.codes = name, flag, error, classes, codes
+    def words(self, number):
+        return f"--{self.flag}={number}" + (f":{self.error}" if self.error else "")
+
+GROWS = "create,write,truncate,rename,link,mkdir,sync"
+FAULTS = [
+    Fault("no-space-once", "fail", "ENOSPC", GROWS, (0, 5)),
+    Fault("no-space-on", "fail-from", "ENOSPC", GROWS, (0, 5)),
+    Fault("io-error-once", "fail", "EIO", EVERYTHING, (0, 1)),
+    Fault("io-error-on", "fail-from", "EIO", EVERYTHING, (0, 1)),
+    Fault("done-but-told-io-error", "lie", "EIO", EVERYTHING, (0, 1)),
+    Fault("interrupted", "fail", "EINTR", "write,read", (0,)),
+    Fault("short-write", "short", None, "write", (0,)),
+    Fault("no-descriptors-once", "fail", "EMFILE", "create,open", (0, 5)),
+    Fault("no-descriptors-on", "fail-from", "EMFILE", "create,open", (0, 5)),
+    Fault("read-error-once", "fail", "EIO", "read", (0, 1, 3)),
+    Fault("read-only-on", "fail-from", "EROFS", "create,write,truncate,rename,link,unlink,mkdir,rmdir,attribute", (0, 1)),
+]
+SYSTEM = re.compile(r"\.so(\.|$)|ld\.so|^/(etc|proc|sys|usr|lib|lib64|bin)/|^/dev/(?!shm/)|^/tmp/(?!inlet-crash)|/release/inlet$|/san/inlet$|^$|^pipe:|^anon_inode:|^socket:|/got/")
+
+def failable(reference):
+    """Not the loader of libraries, not what belongs to the command of foreachBatch."""
+    return [int(call[0]) for call in reference.calls if not SYSTEM.search(call[4])]
+
+def check_quarantine(workload, folder, run):
+    """A source file that cannot be read is set aside, told, kept; all others are there."""
+    failed = [f["path"] for f in map(json.loads, plainly(folder, "files", "--json", "--state", "failed", "p.yaml").out.strip().split("\n")) if f]
+    assert len(failed) == 1 and os.path.exists(failed[0]), f"{failed} {run}"
+    bad = int(re.search(r"f(\d+)\.json", failed[0]).group(1))
+    wanted = {row["a"] for i in range(workload.files) if i != bad for row in workload.source(i)}
+    if workload.exactly_once: lib.equal(sorted(workload.rows(folder)), sorted(wanted), "rows of the files that could be read")
+    else: lib.equal(set(workload.rows(folder)), wanted, "rows of the files that could be read")
+
+def fail_at(workload, fault, reference, number):
+    """Lets that call fail, then mends; None, or what went wrong."""
+    call = "?"
+    try:
+        call = reference.trace[number - 1]
+        with Scratch(workload) as folder:
+            run = traced(folder, fault.words(number), only=fault.classes)
+            if not run.hit and fault.flag != "short": return f"call {number} was never reached: {run}"
+            codes = fault.codes
+            if re.search(r"/(data|lock)\.mdb$", reference.calls[number - 1][4]) and fault.name in ("short-write", "interrupted"):
+                codes = (0, 1, 5)  # LMDB takes a short write for a full disk; local disks do not interrupt.
+            assert run.code in codes, f"exit {run.code}, not {codes}: {run}"
+            assert run.code == 0 or re.search(r"\[[A-Z_.]+\]", run.err), f"no condition in the message: {run}"
+            assert "internal error" not in run.err, run
+            if run.code == 0 and workload.exactly_once and '"unsettled_files":0' in run.out:
+                lib.equal(sorted(workload.rows(folder)), workload.all_rows(), f"rows after a run that says it has done everything: {run}")
+            breaches = tracelint.lint_failed_sync(run.calls)
+            assert not breaches, breaches
+            check_meanwhile(workload, folder, run)
+            if run.code == 3: return check_quarantine(workload, folder, run)
+            check_recovery(workload, reference, folder, run, same_batches="descriptors" not in fault.name)
+        return None
+    except Exception as what:
+        return f"{fault.name} {number} ({call}): {what}"
