@@ -175,3 +175,14 @@ unit: build/release/crash/crashpoint
 build/release/crash/crashpoint: tests/crash/crashpoint.c
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@.new $< && mv $@.new $@
+
+# --- Nothing lost, nothing twice: a sample in `make check`, every point in `make crash` (docs/reliability.md). ---------
+CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/plants_test.py
+CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --comments --exec '$(PYTHON)'
+.PHONY: crash crash-sample
+check-all: crash-sample
+crash-sample: build/release/crash/crashpoint
+	INLET_CRASH_SECONDS=30 $(CRASH_RUN) $(CRASH_TESTS)
+crash:
+	@$(MAKE) --no-print-directory -j2 all build/release/crash/crashpoint venv
+	INLET_CRASH=all $(CRASH_RUN) -j2 $(CRASH_TESTS)
