@@ -35,11 +35,25 @@ static int rename_noreplace(const char *from, const char *to)
     return unlink(from);
 }
 
-static bool is_same(const struct stat *info, const struct ledger_input *file)
+/* Size and time: a copy on another file system has them too. */
+static bool is_like(const struct stat *info, const struct ledger_input *file)
 {
     int64_t mtime_us = (int64_t)info->st_mtim.tv_sec * 1000000 + info->st_mtim.tv_nsec / 1000;
-    return S_ISREG(info->st_mode) && info->st_size == file->size && mtime_us == file->mtime_us &&
-           (!file->inode || (uint64_t)info->st_ino == file->inode);
+    return S_ISREG(info->st_mode) && info->st_size == file->size && mtime_us == file->mtime_us;
+}
+
+static bool is_same(const struct stat *info, const struct ledger_input *file)
+{
+    return is_like(info, file) && (!file->inode || (uint64_t)info->st_ino == file->inode);
+}
+
+/* Moved right before a crash, and not yet written down? */
+static bool was_moved(const char *target, const struct ledger_input *file)
+{
+    struct stat moved, source;
+    if (lstat(target, &moved) != 0) return false;
+    if (is_same(&moved, file)) return true;
+    return stat(file->directory, &source) == 0 && source.st_dev != moved.st_dev && is_like(&moved, file);
 }
 
 static void mark_dirty(struct cleaner *cleaner, const char *directory)
@@ -66,6 +80,15 @@ static struct cleaned_file failed(struct cleaner *cleaner, const char *what, con
     const char *reason = arena_printf(cleaner->arena, "could not %s \"%s\": %s", what, path, strerror(errno));
     log_event(cleaner->context, LOG_WARN, "clean.failed", "%s", reason);
     return outcome(CLEAN_RETRY, NULL, reason);
+}
+
+/* What could not be moved lies under its own name until the next attempt; where that is taken by now, under the private one. */
+static struct cleaned_file give_back(struct cleaner *cleaner, const char *aside, const char *path, const char *what, const char *target)
+{
+    struct cleaned_file out = failed(cleaner, what, target);
+    if (rename_noreplace(aside, path) != 0)
+        log_event(cleaner->context, LOG_WARN, "clean.aside", "\"%s\" stays under the name \"%s\" until then: %s", path, aside, strerror(errno));
+    return out;
 }
 
 /* A name beside the file that no discovery sees, the same at every attempt. */
@@ -110,7 +133,7 @@ static struct cleaned_file delete_file(struct cleaner *cleaner, const struct led
     struct cleaned_file out;
     const char *aside = aside_name(cleaner, file);
     if (!take_aside(cleaner, file, path, aside, &out)) return out;
-    if (unlink(aside) != 0 && errno != ENOENT) return failed(cleaner, "remove", aside);
+    if (unlink(aside) != 0 && errno != ENOENT) return give_back(cleaner, aside, path, "remove", aside);
     mark_dirty(cleaner, file->directory);
     return outcome(CLEAN_DONE, NULL, NULL);
 }
@@ -175,12 +198,9 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
     struct cleaned_file out;
     const char *aside = aside_name(cleaner, file);
     const char *wanted = target_of(cleaner, path), *target = wanted;
-    struct stat moved;
-    if (!take_aside(cleaner, file, path, aside, &out)) { /* Moved right before a crash, and not yet written down? */
-        bool here = out.result == CLEAN_GONE && lstat(wanted, &moved) == 0 && is_same(&moved, file);
-        return here ? outcome(CLEAN_DONE, wanted, NULL) : out;
-    }
-    if (!make_parent(cleaner, target)) return failed(cleaner, "create the folder of", target);
+    if (!take_aside(cleaner, file, path, aside, &out))
+        return out.result == CLEAN_GONE && was_moved(wanted, file) ? outcome(CLEAN_DONE, wanted, NULL) : out;
+    if (!make_parent(cleaner, target)) return give_back(cleaner, aside, path, "create the folder of", target);
     for (int clash = 1; clash <= CLASH_MAX; clash++) {
         struct error err;
         error_clear(&err);
@@ -203,16 +223,16 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
             return outcome(CLEAN_DONE, target, NULL);
         }
         if (errno == ENOENT && access(aside, F_OK) != 0) return outcome(CLEAN_GONE, NULL, NULL);
-        if (errno != EEXIST) return failed(cleaner, "move to the archive", target);
+        if (errno != EEXIST) return give_back(cleaner, aside, path, "move to the archive", target);
         if (same_content(aside, target)) {
-            if (unlink(aside) != 0) return failed(cleaner, "remove", aside);
+            if (unlink(aside) != 0) return give_back(cleaner, aside, path, "remove", aside);
             mark_dirty(cleaner, file->directory);
             return outcome(CLEAN_DONE, target, NULL);
         }
         target = arena_printf(cleaner->arena, "%s.%d", wanted, clash);
     }
     errno = EEXIST;
-    return failed(cleaner, "find a free name for", wanted);
+    return give_back(cleaner, aside, path, "find a free name for", wanted);
 }
 
 static struct cleaned_file clean_one(struct cleaner *cleaner, const struct ledger_input *file)

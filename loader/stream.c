@@ -189,6 +189,25 @@ static int64_t next_look_us(const struct discovery_report *report)
     return next && (!empty || next < empty) ? next : empty;
 }
 
+/* Without batches a service looks so often whether the time has come to clean a file. */
+enum { CLEAN_INTERVAL_US = 10000000 };
+
+static bool clean_when_idle(struct stream *stream, struct error *err)
+{
+    int64_t now = context_now_us(stream->context);
+    if (now < stream->next_clean_us && stream->next_clean_us <= now + CLEAN_INTERVAL_US) return true;
+    stream->next_clean_us = now + CLEAN_INTERVAL_US;
+    return stream_clean(stream, err);
+}
+
+/* When a service without a timed trigger must look again, told of something or not; 0: no such time. */
+static int64_t next_turn_us(const struct stream *stream)
+{
+    int64_t next = next_look_us(&stream->report);
+    if (stream->pipeline->reader.settings.clean == CLEAN_OFF) return next;
+    return !next || next > stream->next_clean_us ? stream->next_clean_us : next;
+}
+
 /* A full disk in a service is waited for; everything else ends the stream. */
 enum { DISK_WAIT_US = 5000000 };
 
@@ -211,10 +230,10 @@ static bool serve(struct stream *stream, struct error *err)
         bool timed = stream->pipeline->writer.trigger == TRIGGER_PROCESSING_TIME;
         int64_t until = timed ? next_trigger_us(stream) : 0;
         bool ran = false;
-        bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err);
+        bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err) && (ran || clean_when_idle(stream, err));
         if (!ok && !wait_for_space(stream, err)) return false;
         if (!ok || (ran && !timed)) continue;
-        if (!timed) until = next_look_us(&stream->report);
+        if (!timed) until = next_turn_us(stream);
         do {
             if (!discoverer_wait(stream->discoverer, until, err)) return false;
         } while (timed && context_now_us(stream->context) < until && !cancel_soon(&stream->context->cancel));
@@ -234,9 +253,8 @@ static bool finish_totals(struct stream *stream, struct error *err)
 
 bool stream_run(struct stream *stream, enum stream_goal goal, struct stream_totals *totals, struct error *err)
 {
-    bool ok = stream_recover(stream, err) && stream_clean(stream, err);
-    if (ok && goal == STREAM_SERVE) ok = serve(stream, err);
-    else if (ok) ok = run_drain(stream, goal == STREAM_ONE_BATCH, err);
+    bool ok = goal == STREAM_SERVE ? serve(stream, err)
+                                   : stream_recover(stream, err) && stream_clean(stream, err) && run_drain(stream, goal == STREAM_ONE_BATCH, err);
     /* A stop that was asked for is no failure: the batch stays planned. */
     if (!ok && err->condition == COND_INLET_CANCELLED) {
         error_clear(err);

@@ -30,7 +30,7 @@ struct stream {
 
     struct stream_totals totals;
     struct stream_live live;
-    int64_t latest_offset_ms, previous_trigger_us;
+    int64_t latest_offset_ms, previous_trigger_us, next_clean_us;
     void (*on_progress)(void *user, const char *json);
     void *on_progress_user;
 };

@@ -481,6 +481,7 @@ def disk_full_service():
     with small_disk("disk", "1m"):
         pipeline(start="disk/out")
         land("landing/1.json", noise(20000))
+        once(code=5)  # A service also waits with the batch that it finds planned.
         with service() as p:
             time.sleep(2)
             assert p.poll() is None, p.communicate()
