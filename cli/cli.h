@@ -46,6 +46,10 @@ struct target {
     const char *name;
 };
 
+/* Settings of a ledger: why its last run failed, and when. */
+#define FAILURE_SETTING "run.failure"
+#define FAILURE_TIME_SETTING "run.failure_us"
+
 /* A file, or the pipeline files (*.yaml, *.yml, *.json with a writeStream) of a folder, sorted. */
 bool expand_pipelines(struct arena *arena, const char *word, const char ***files, size_t *count, struct error *err) MUST_CHECK;
 /* The targets that words name; none: the pipeline files of the current folder. */

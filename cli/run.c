@@ -47,6 +47,23 @@ static void print_progress(void *user, const char *json)
     print_buffer(&line);
 }
 
+/* Why the last run failed, for `inlet status`; gone once the next one begins. A help, never a reason to fail. */
+static void keep_failure(struct stream *stream, const struct error *err)
+{
+    struct ledger *ledger = stream_ledger(stream);
+    struct error ignored;
+    error_clear(&ignored);
+    if (!err) {
+        int64_t failed_us;
+        if (!ledger_setting_int(ledger, FAILURE_TIME_SETTING, 0, &failed_us, &ignored) || !failed_us) return;
+    }
+    char text[4096], time[32];
+    if (err) error_format(err, text, sizeof text);
+    snprintf(time, sizeof time, "%" PRId64, context_now_us(NULL));
+    struct ledger_setting settings[] = {{FAILURE_SETTING, err ? text : NULL}, {FAILURE_TIME_SETTING, err ? time : NULL}};
+    if (!ledger_setting_set(ledger, settings, COUNTOF(settings), &ignored)) error_clear(&ignored);
+}
+
 static void run_job(struct job *job)
 {
     double start = monotonic_seconds();
@@ -55,12 +72,14 @@ static void run_job(struct job *job)
     enum stream_goal goal = goal_of(job);
     struct stream *stream = stream_open(job->pipeline, job->arguments->context, goal == STREAM_SERVE, &job->err);
     if (stream) {
+        keep_failure(stream, NULL);
         if (job->service && job->arguments->json) stream_on_progress(stream, print_progress, NULL);
         struct meter *meter = job->arguments->quiet || job->arguments->json ? NULL : meter_start(stream, job->pipeline->name);
         if (job->service) notify_systemd("READY=1"); /* Also where it only drains: systemd takes an end without it for a failure. */
         if (!stream_run(stream, goal, &job->totals, &job->err)) job->status = condition_exit_status(job->err.condition);
         else job->status = job->totals.failed_files ? EXIT_SOME_FAILED : EXIT_DONE;
         meter_stop(meter);
+        if (job->err.condition) keep_failure(stream, &job->err);
         stream_close(stream);
     } else {
         job->status = condition_exit_status(job->err.condition);

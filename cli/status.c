@@ -13,6 +13,8 @@ struct status {
     const char **progress;
     size_t progress_count;
     struct open_batch open;
+    const char *failure;       /* Of the last run, or NULL. */
+    int64_t failure_us;
     int64_t now_us;
 };
 
@@ -26,7 +28,9 @@ static bool collect(struct arguments *arguments, const struct target *target, st
     if (!ledger) return false;
     out->query_id = arena_strdup(arguments->arena, ledger_query_id(ledger));
     bool ok = ledger_counts(ledger, &out->counts, err) && ledger_open_batch(ledger, arguments->arena, &out->open, err) &&
-              ledger_progress_list(ledger, arguments->arena, &out->progress, &out->progress_count, err);
+              ledger_progress_list(ledger, arguments->arena, &out->progress, &out->progress_count, err) &&
+              ledger_setting_get(ledger, arguments->arena, FAILURE_SETTING, &out->failure, err) &&
+              ledger_setting_int(ledger, FAILURE_TIME_SETTING, 0, &out->failure_us, err);
     ledger_close(ledger);
     return ok;
 }
@@ -69,6 +73,10 @@ static void put_json(const struct status *status)
             json_put_int(&json, "batch_id", status->open.plan.batch_id);
             json_put_text(&json, "stage", status->open.stage == BATCH_PLANNED ? "planned" : "prepared");
             json_end(&json, '}');
+        }
+        if (status->failure) {
+            json_put_time(&json, "last_failure", status->failure_us);
+            json_put_text(&json, "last_error", status->failure);
         }
         json_begin(&json, "recent_progress", '[');
         for (size_t i = 0; i < status->progress_count; i++) json_put_raw(&json, NULL, status->progress[i]);
@@ -116,6 +124,13 @@ static void put_text(const struct status *status)
         buffer_byte(&out, '\n');
         if (status->open.stage != BATCH_NONE)
             buffer_printf(&out, "  open      batch %" PRId64 ", %s\n", status->open.plan.batch_id, status->open.stage == BATCH_PLANNED ? "planned" : "prepared");
+        if (status->failure) {
+            buffer_text(&out, "  failed    at ");
+            put_local_time(&out, status->failure_us);
+            buffer_text(&out, ": ");
+            put_safe_text(&out, status->failure);
+            buffer_byte(&out, '\n');
+        }
     }
     print_buffer(&out);
 }

@@ -267,6 +267,8 @@ def poison():
     result = once(code=1)
     has(result.err, "FAILED_READ_FILE", "INLET_DAMAGED_FILE", "b.json.gz", "Move the file away", "ignoreCorruptFiles")
     assert not os.path.exists("out/_spark_metadata/0")
+    has(inlet("status", "p.yaml").out, "stopped within a batch", "failed    at ", "INLET_DAMAGED_FILE")
+    has(json.loads(inlet("status", "--json", "p.yaml").out)["last_error"], "b.json.gz")
     return data
 
 @test
@@ -284,6 +286,7 @@ def poison_files_left_out():
     os.rename("landing/b.json.gz", "b.json.gz")
     equal(once().summary["rows"], 1)
     equal({f["state"] for f in files()}, {"committed", "vanished"})
+    assert "failed " not in inlet("status", "p.yaml").out, "the failure of an earlier run"
 
 @test
 def poison_files_repaired():
