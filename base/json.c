@@ -2,10 +2,12 @@
  *
  * jansson checks and decodes; it knows neither lines nor how a number was written. Both are taken in a second
  * pass over the (by then valid) text, in step with the tree: values come in the same order. */
+#include "base/panic.h"
 #include "base/tree.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,8 +158,20 @@ static void locate(struct cursor *cursor, struct tree *tree)
     }
 }
 
+/* jansson takes a failed allocation for bad text, or trips over it. */
+static void *allocate_surely(size_t size)
+{
+    void *memory = malloc(size ? size : 1);
+    if (!memory) panic_out_of_memory(size);
+    return memory;
+}
+
+static void set_allocator(void) { json_set_alloc_funcs(allocate_surely, free); }
+
 struct tree *tree_parse_json(struct arena *arena, struct slice text, struct error *err)
 {
+    static pthread_once_t allocator = PTHREAD_ONCE_INIT;
+    pthread_once(&allocator, set_allocator);
     json_error_t problem;
     const char *bytes = text.size ? (const char *)text.data : "";
     json_t *json = json_loadb(bytes, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);

@@ -2,6 +2,7 @@
  *
  * One document. Plain scalars are typed by YAML 1.2's core rules (`yes` and `on` are text); aliases are
  * expanded, within a bound on all nodes, so that a small file cannot become a huge tree. */
+#include "base/panic.h"
 #include "base/tree.h"
 
 #include <errno.h>
@@ -193,8 +194,9 @@ static void hint_at_mistake(const yaml_parser_t *parser, struct slice text, stru
 
 static bool refuse_text(const yaml_parser_t *parser, struct slice text, struct error *err)
 {
+    if (!parser->problem) panic_out_of_memory(text.size); /* For want of memory it fails without a word. */
     int line = (int)parser->problem_mark.line + 1;
-    const char *problem = parser->problem ? parser->problem : "it is damaged";
+    const char *problem = parser->problem;
     const char *context = parser->context ? parser->context : "";
     if (parser->error == YAML_READER_ERROR) /* No mark: bytes that are not Unicode. */
         return error_set(err, COND_INLET_SYNTAX, "cannot read YAML: %s at byte %zu", problem, parser->problem_offset);

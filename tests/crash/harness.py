@@ -22,6 +22,9 @@ def own_copy(program):
 
 PROGRAM = own_copy(lib.INLET)
 
+def program():
+    return PROGRAM
+
 def use_program(path):
     """From here on another build is under test."""
     global PROGRAM
@@ -125,6 +128,7 @@ class Workload:
 
 def plain(name):
     name = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID", name)
+    name = re.sub(r"#\d+ \(deleted\)", "NAMELESS", name)
     return re.sub(r"\.[0-9a-f]{8}\.tmp", ".DRAFT.tmp", name)
 
 class Run:
@@ -250,6 +254,23 @@ def kill_at(workload, reference, side, number):
     except Exception as fault:
         call = reference.trace[number - 1] if number <= len(reference.trace) else "?"
         return f"killed {side} call {number} ({call}): {fault}"
+
+def kill_twice(workload, reference, rng):
+    """Killed, and killed again while the next run mends."""
+    first = (rng.choice(("before", "after")), rng.randrange(1, reference.count + 1))
+    second = None
+    try:
+        with Scratch(workload) as folder:
+            run = traced(folder, f"--kill-{first[0]}={first[1]}", only=workload.calls)
+            second = (rng.choice(("before", "after")), rng.randrange(1, max(2, (reference.count - first[1]) * 5 // 4)))
+            again = traced(folder, f"--kill-{second[0]}={second[1]}", only=workload.calls)
+            assert again.code in (0, 137), again
+            run.out += again.out
+            check_meanwhile(workload, folder, run)
+            check_recovery(workload, reference, folder, run)
+        return None
+    except Exception as fault:
+        return f"killed {first}, then {second}: {fault}"
 
 class Fault:
     """flag: of the tracer; classes: what is counted; codes: exits that are right (0: it was overcome, or told as a warning)."""
