@@ -41,6 +41,7 @@ void signals_install(struct inlet_context *context)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* A file size limit is an error of write(2), not a death. */
+    sigaction(SIGIO, &ignore, NULL);   /* Somebody opens a file for writing in the moment in which its lease is held. */
 }
 
 void notify_systemd(const char *state)

@@ -124,18 +124,21 @@ static bool take(struct input *input, void *buffer, size_t size, size_t *got, st
     return true;
 }
 
+/* The file had an end when it was opened; what grew behind it since is input_check_unchanged's business. (Size 0 may mean "not known".) */
+static bool at_known_end(const struct input *input) { return input->file && input->opened.size > 0 && input->position >= input->opened.size; }
+
 static bool read_plain(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
 {
     int64_t left = past_end ? INT64_MAX : input->end - input->position;
-    if (left <= 0) return true;
+    if (left <= 0 || at_known_end(input)) return true;
     if ((int64_t)size > left) size = (size_t)left;
     return take(input, buffer, size, got, err);
 }
 
 static bool refill(struct input *input, struct error *err)
 {
-    size_t got;
-    if (!take(input, input->stored, STORED_SIZE, &got, err)) return false;
+    size_t got = 0;
+    if (!at_known_end(input) && !take(input, input->stored, STORED_SIZE, &got, err)) return false;
     input->pending = slice_of(input->stored, got);
     input->stored_end = got == 0;
     return true;

@@ -21,12 +21,10 @@ static void refresh(struct sighting *sighting, const struct stat *info)
 
 enum lease { LEASE_GRANTED, LEASE_REFUSED, LEASE_UNKNOWN };
 
+/* The lease goes with the descriptor, which is closed before anything is read. */
 static enum lease try_lease(int fd)
 {
-    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
-        fcntl(fd, F_SETLEASE, F_UNLCK);
-        return LEASE_GRANTED;
-    }
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) return LEASE_GRANTED;
     return errno == EAGAIN ? LEASE_REFUSED : LEASE_UNKNOWN;
 }
 
@@ -79,13 +77,11 @@ void settle_check(struct sighting *sighting, int64_t now_us, struct settle_answe
         if (answer->settlement == SETTLED) judge(sighting, LEASE_UNKNOWN, now_us, answer);
         return;
     }
-    enum lease lease = LEASE_UNKNOWN;
-    if (fstat(fd, &info) == 0) {
-        lease = S_ISREG(info.st_mode) ? try_lease(fd) : LEASE_UNKNOWN;
-        /* Again behind the lease: what was written until then is in the size. */
-        if (fstat(fd, &info) == 0) refresh(sighting, &info);
-    }
+    enum lease lease = try_lease(fd);
+    /* Behind the lease: what was written until then is in the size. */
+    bool known = fstat(fd, &info) == 0, regular = known && S_ISREG(info.st_mode);
     close(fd);
-    if (!S_ISREG(info.st_mode)) answer->settlement = SETTLE_GONE; /* No longer a file. */
+    if (regular) refresh(sighting, &info);
+    if (known && !regular) answer->settlement = SETTLE_GONE; /* No longer a file. */
     else judge(sighting, lease, now_us, answer);
 }

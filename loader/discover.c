@@ -2,6 +2,7 @@
 #include "loader/discover.h"
 #include "base/panic.h"
 #include "base/uuid.h"
+#include "base/workers.h"
 #include "listing/settle.h"
 #include "listing/walk.h"
 #include "loader/preview.h"
@@ -17,6 +18,8 @@
 
 enum {
     SLICE_FILES = 200000,           /* Admitted in one transaction at most. */
+    JUDGED_TOGETHER = 8192,         /* New files that wait for their judgement, which takes system calls. */
+    JUDGED_ALONE = 64,              /* So few are not worth threads. */
     POLL_SLICE_MS = 100,            /* A wait looks at the cancel token so often. */
     LIST_INTERVAL_US = 250000,      /* Without notifications a service lists so often. */
     LIMITED_INTERVAL_US = 1000000   /* With watches for a part only. */
@@ -44,6 +47,18 @@ struct discoverer {
     int64_t last_list_us, last_full_us;
 };
 
+struct judgement {
+    enum admission_verdict verdict;
+    int64_t check_us;
+    bool wait_is_long;               /* Empty and young: `once` does not wait for it. */
+    const char *reason;
+};
+
+struct fresh_file {                  /* Found, and judged when enough of them are together. */
+    struct sighting sighting;
+    struct judgement judgement;
+};
+
 /* One cycle: what was seen so far and is not in the ledger yet. */
 struct cycle {
     struct discoverer *owner;
@@ -51,6 +66,9 @@ struct cycle {
     struct arena *arena;
     struct admission *admissions;
     size_t count, capacity;
+    struct arena *fresh_arena;
+    struct fresh_file *fresh;        /* At most JUDGED_TOGETHER. */
+    size_t fresh_count;
     struct directory_mark *marks;
     size_t mark_count, mark_capacity;
     int64_t now_us, newest_us;
@@ -137,13 +155,6 @@ void discoverer_close(struct discoverer *discoverer)
 
 /* --- Judging one sighting ---------------------------------------------------------------------------------- */
 
-struct judgement {
-    enum admission_verdict verdict;
-    int64_t check_us;
-    bool wait_is_long;               /* Empty and young: `once` does not wait for it. */
-    const char *reason;
-};
-
 struct judging {
     const struct source_settings *settings;
     bool first_look;                 /* Of this checkpoint. */
@@ -188,9 +199,8 @@ static bool flush(struct cycle *cycle, const struct ledger_setting *notes, size_
     return true;
 }
 
-static bool add(struct cycle *cycle, const struct sighting *sighting, const struct judgement *judgement, struct error *err)
+static void add(struct cycle *cycle, const struct sighting *sighting, const struct judgement *judgement)
 {
-    if (cycle->count == SLICE_FILES && !flush(cycle, NULL, 0, err)) return false;
     if (cycle->count == cycle->capacity) {
         size_t wanted = cycle->capacity ? cycle->capacity * 2 : 64;
         struct admission *grown = ARENA_ARRAY(cycle->arena, struct admission, wanted);
@@ -209,8 +219,9 @@ static bool add(struct cycle *cycle, const struct sighting *sighting, const stru
     if (judgement->verdict == ADMIT_PENDING && sighting->mtime_us > cycle->newest_us) cycle->newest_us = sighting->mtime_us;
     int64_t *next = judgement->wait_is_long ? &cycle->report->empty_check_us : &cycle->report->next_check_us;
     if (judgement->verdict == ADMIT_UNSETTLED && (!*next || judgement->check_us < *next)) *next = judgement->check_us;
-    return true;
 }
+
+static bool flush_full(struct cycle *cycle, struct error *err) { return cycle->count < SLICE_FILES || flush(cycle, NULL, 0, err); }
 
 static struct judging judging_of(const struct cycle *cycle)
 {
@@ -224,13 +235,51 @@ static bool visit_known(void *user, const char *directory, const char *const *na
     return ledger_known(cycle->owner->ledger, &cycle->owner->source, directory, names, mtimes_us, count, known, err);
 }
 
+/* Each worker takes the next few files until there are none. */
+struct judges {
+    struct judging judging;
+    struct fresh_file *fresh;
+    size_t count;
+    _Atomic size_t next;
+};
+
+static void judge_some(void *user, unsigned worker)
+{
+    enum { STRIDE = 16 };
+    struct judges *judges = user;
+    (void)worker;
+    for (;;) {
+        size_t from = atomic_fetch_add(&judges->next, STRIDE), end = from + STRIDE < judges->count ? from + STRIDE : judges->count;
+        if (from >= judges->count) return;
+        for (size_t i = from; i < end; i++) judges->fresh[i].judgement = judge(&judges->judging, &judges->fresh[i].sighting);
+    }
+}
+
+/* L9: nothing is written before all of them are added; a folder whose mark waits to be written may have files among them. */
+static bool judge_fresh(struct cycle *cycle, struct error *err)
+{
+    size_t count = cycle->fresh_count;
+    struct judges judges = {.judging = judging_of(cycle), .fresh = cycle->fresh, .count = count};
+    if (!count) return true;
+    workers_run(count < JUDGED_ALONE ? 1 : cycle->owner->context->thread_count, judge_some, &judges);
+    for (size_t i = 0; i < count; i++)
+        if (cycle->fresh[i].judgement.verdict != ADMIT_FORGET) add(cycle, &cycle->fresh[i].sighting, &cycle->fresh[i].judgement);
+    cycle->fresh = NULL;
+    cycle->fresh_count = 0;
+    arena_reset(cycle->fresh_arena);
+    return flush_full(cycle, err);
+}
+
 static bool visit_found(void *user, const struct sighting *sighting, struct error *err)
 {
     struct cycle *cycle = user;
-    struct judging judging = judging_of(cycle);
-    struct sighting fresh = *sighting;
-    struct judgement judgement = judge(&judging, &fresh);
-    return judgement.verdict == ADMIT_FORGET || add(cycle, &fresh, &judgement, err);
+    if (!cycle->fresh) cycle->fresh = ARENA_ARRAY(cycle->fresh_arena, struct fresh_file, JUDGED_TOGETHER);
+    struct fresh_file *file = &cycle->fresh[cycle->fresh_count];
+    file->sighting = *sighting;
+    const char *directory = cycle->fresh_count ? file[-1].sighting.directory : NULL;
+    file->sighting.directory = directory && strcmp(directory, sighting->directory) == 0 ? directory : arena_strdup(cycle->fresh_arena, sighting->directory);
+    file->sighting.name = arena_strdup(cycle->fresh_arena, sighting->name);
+    return ++cycle->fresh_count < JUDGED_TOGETHER || judge_fresh(cycle, err);
 }
 
 static bool visit_seen(void *user, const struct walk_mark *mark, struct error *err)
@@ -298,8 +347,9 @@ static bool look_again(struct cycle *cycle, struct error *err)
             judging.first_look = false; /* It was still growing then: it is new. */
             struct sighting sighting = files[i].sighting;
             struct judgement judgement = judge(&judging, &sighting);
-            ok = add(cycle, &sighting, &judgement, err);
+            add(cycle, &sighting, &judgement);
         }
+        ok = ok && flush_full(cycle, err);
         if (ok && count) last = files[count - 1], after = &last;
     } while (ok && count == 1000);
     arena_free(arena);
@@ -392,7 +442,7 @@ static bool finish(struct cycle *cycle, int64_t full_before, struct error *err)
 bool discoverer_look(struct discoverer *discoverer, struct discovery_report *report, struct error *err)
 {
     memset(report, 0, sizeof *report);
-    struct cycle cycle = {.owner = discoverer, .report = report, .arena = arena_new("cycle"), .now_us = context_now_us(discoverer->context), .newest_us = INT64_MIN};
+    struct cycle cycle = {.owner = discoverer, .report = report, .arena = arena_new("cycle"), .fresh_arena = arena_new("fresh files"), .now_us = context_now_us(discoverer->context), .newest_us = INT64_MIN};
     struct walk_visitor visitor = {.user = &cycle, .known = visit_known, .found = visit_found, .seen = visit_seen, .marked = visit_marked,
                                    .unreadable = visit_unreadable};
     int64_t full_before = discoverer->last_full_us;
@@ -400,8 +450,9 @@ bool discoverer_look(struct discoverer *discoverer, struct discovery_report *rep
     bool ok = look_again(&cycle, err);
     if (ok && discoverer->notify) ok = take_hints(&cycle, &visitor, &rescan, err);
     if (ok && (rescan || listing_due(discoverer, cycle.now_us))) ok = list_all(&cycle, &visitor, err);
-    if (ok) ok = finish(&cycle, full_before, err);
+    if (ok) ok = judge_fresh(&cycle, err) && finish(&cycle, full_before, err);
     if (ok && discoverer->notify) ok = inotify_notify.acknowledge(discoverer->notify, err);
+    arena_free(cycle.fresh_arena);
     arena_free(cycle.arena);
     return ok || error_context(err, "looking for new files");
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { READ_AHEAD_BYTES = 128 << 10 }; /* What the system reads ahead by itself. */
+
 struct store_file {
     int fd;
     char *path;
@@ -76,7 +78,8 @@ static struct store_file *local_open(const char *path, struct object_stat *out, 
     int fd = open_regular(path, &status, err);
     if (fd < 0) return NULL;
     if (out) stat_convert(&status, out);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* A hint: its failure changes nothing. */
+    /* A hint, which small files do not need: its failure changes nothing. */
+    if (status.st_size > READ_AHEAD_BYTES) (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     struct store_file *file = checked(calloc(1, sizeof *file), sizeof *file);
     file->fd = fd;
     file->path = copy_text(path);
@@ -92,8 +95,8 @@ static bool local_read_at(struct store_file *file, int64_t offset, void *buffer,
         ssize_t count = pread(file->fd, (uint8_t *)buffer + *got, size - *got, (off_t)(offset + (int64_t)*got));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return error_errno(err, "could not read file \"%s\" at byte %lld", file->path, (long long)(offset + (int64_t)*got));
-        if (count == 0) break;
         *got += (size_t)count;
+        if ((size_t)count < size) break; /* A regular file gives less at its end only. */
     }
     return true;
 }
