@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@ enum lease { LEASE_GRANTED, LEASE_REFUSED, LEASE_UNKNOWN };
 /* The lease goes with the descriptor, which is closed before anything is read. */
 static enum lease try_lease(int fd)
 {
+    /* Who opens it for writing just then has the kernel tell us; its usual signal for that, SIGIO, would end the process. */
+    if (fcntl(fd, F_SETSIG, SIGURG) != 0) return LEASE_UNKNOWN;
     if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) return LEASE_GRANTED;
     return errno == EAGAIN ? LEASE_REFUSED : LEASE_UNKNOWN;
 }

@@ -116,7 +116,7 @@ static void fail_reading(struct run *run, size_t index, const struct error *err)
     const struct source_task *task = &run->execution->tasks[index];
     if (leaves_plan(err->condition))
         for (size_t i = 0; i < task->range_count; i++)
-            if (strcmp(task->ranges[i].path, err->file) == 0) {
+            if (strncmp(task->ranges[i].path, err->file, sizeof err->file - 1) == 0) { /* It keeps so much of a long path. */
                 fail_run(run, index, err, FAILURE_INPUT_FILE, task->file_index[i]);
                 return;
             }

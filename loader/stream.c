@@ -130,6 +130,15 @@ void stream_on_progress(struct stream *stream, void (*call)(void *user, const ch
     stream->on_progress_user = user;
 }
 
+/* By the clock alone, whatever arrives. Ends early when the stream is to stop. */
+static void sleep_until(const struct stream *stream, int64_t until_us)
+{
+    enum { SLICE_US = 100000 };
+    int64_t left_us;
+    while ((left_us = until_us - context_now_us(stream->context)) > 0 && !cancel_soon(&stream->context->cancel))
+        nanosleep(&(struct timespec){.tv_nsec = (long)(left_us < SLICE_US ? left_us : SLICE_US) * 1000}, NULL);
+}
+
 static bool look(struct stream *stream, struct error *err)
 {
     int64_t start = monotonic_ms();
@@ -154,18 +163,18 @@ static bool drain(struct stream *stream, int64_t ordinal_end, bool unlimited, st
     }
 }
 
-/* Files that were still being written when the run began get one shared wait of a few seconds. */
-enum { SETTLE_WAIT_US = 5000000 };
+/* Files that were still being written when the run began get one shared wait: what nobody writes to any more is ready after
+ * 2 s, however many files became quiet at different times. */
+enum { SETTLE_WAIT_US = 2500000 };
 
 static bool wait_for_unsettled(struct stream *stream, struct error *err)
 {
-    int64_t now = context_now_us(stream->context), until = stream->report.next_check_us;
-    if (!until || until - now > SETTLE_WAIT_US) return true;
-    while (until > now && !cancel_soon(&stream->context->cancel)) {
-        if (!discoverer_wait(stream->discoverer, until, err)) return false;
-        now = context_now_us(stream->context);
+    int64_t now = context_now_us(stream->context), end = now + SETTLE_WAIT_US, until;
+    while ((until = stream->report.next_check_us) && until <= end && !cancel_soon(&stream->context->cancel)) {
+        sleep_until(stream, until);
+        if (!look(stream, err)) return false;
     }
-    return look(stream, err);
+    return true;
 }
 
 static bool run_drain(struct stream *stream, bool one_batch, struct error *err)
@@ -218,25 +227,21 @@ static bool wait_for_space(struct stream *stream, struct error *err)
     error_format(err, text, sizeof text);
     log_event(stream->context, LOG_WARN, "stream.blocked", "no space, trying again: %s", text);
     error_clear(err);
-    int64_t until = context_now_us(stream->context) + DISK_WAIT_US;
-    while (context_now_us(stream->context) < until && !cancel_soon(&stream->context->cancel))
-        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); /* Not discoverer_wait(): news does not help here. */
+    sleep_until(stream, context_now_us(stream->context) + DISK_WAIT_US);
     return true;
 }
 
 static bool serve(struct stream *stream, struct error *err)
 {
     while (!cancel_soon(&stream->context->cancel)) {
-        bool timed = stream->pipeline->writer.trigger == TRIGGER_PROCESSING_TIME;
+        bool timed = stream->pipeline->writer.trigger == TRIGGER_PROCESSING_TIME && stream->pipeline->writer.trigger_interval_us > 0;
         int64_t until = timed ? next_trigger_us(stream) : 0;
         bool ran = false;
         bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err) && (ran || clean_when_idle(stream, err));
         if (!ok && !wait_for_space(stream, err)) return false;
         if (!ok || (ran && !timed)) continue;
-        if (!timed) until = next_turn_us(stream);
-        do {
-            if (!discoverer_wait(stream->discoverer, until, err)) return false;
-        } while (timed && context_now_us(stream->context) < until && !cancel_soon(&stream->context->cancel));
+        if (timed) sleep_until(stream, until); /* News must not wake it: it would find them again and again. */
+        else if (!discoverer_wait(stream->discoverer, next_turn_us(stream), err)) return false;
     }
     return true;
 }

@@ -55,7 +55,7 @@ static const char *settings_text(struct stream *stream, struct arena *arena)
                         time_zone_name(session->zone), session->ansi ? "true" : "false", session->case_sensitive ? "true" : "false");
 }
 
-static void recut(struct stream *stream, struct plan *plan, const struct ledger_input *files, size_t count)
+void stream_recut(struct stream *stream, struct plan *plan, const struct ledger_input *files, size_t count)
 {
     plan->tasks = tasks_cut(stream->batch_arena, files, count, stream->pipeline->reader.reader, stream->resolved.reader, &plan->task_count);
     plan->plan_digest = digest_plan(stream->batch_arena, plan, files, count);
@@ -178,48 +178,6 @@ static bool prepare_batch(struct stream *stream, struct batch_run *run, struct m
     return true;
 }
 
-static enum removal_kind removal_of(const struct stream *stream, enum condition condition)
-{
-    if (condition == COND_INLET_FILE_CHANGED) return REMOVE_UNSETTLED;
-    if (condition == COND_PATH_NOT_FOUND || condition == COND_FAILED_READ_FILE_NOT_EXIST)
-        return stream->pipeline->reader.settings.ignore_missing_files ? REMOVE_SKIPPED : REMOVE_VANISHED;
-    return REMOVE_FAILED;
-}
-
-static void count_removal(struct stream *stream, enum removal_kind kind)
-{
-    if (kind == REMOVE_VANISHED) stream->totals.vanished_files++;
-    else if (kind == REMOVE_SKIPPED) stream->totals.skipped_files++;
-}
-
-/* A file that vanished, changed or cannot be read leaves the plan in one transaction; the batch goes on. */
-static bool take_file_out(struct stream *stream, struct open_batch *open, uint32_t file_index, enum removal_kind kind, const char *reason, struct error *err)
-{
-    invariant(file_index < open->file_count);
-    struct removal removal = {open->files[file_index].source_id, open->files[file_index].ordinal, kind, reason};
-    log_event(stream->context, LOG_WARN, "file.removed", "batch=%" PRId64 " file=%s/%s reason=%s", open->plan.batch_id,
-              open->files[file_index].directory, open->files[file_index].name, reason);
-    memmove(&open->files[file_index], &open->files[file_index + 1], (open->file_count - file_index - 1) * sizeof *open->files);
-    open->file_count--;
-    recut(stream, &open->plan, open->files, open->file_count);
-    if (!ledger_replan(stream->ledger, &open->plan, &removal, 1, err)) return false;
-    count_removal(stream, kind);
-    return true;
-}
-
-/* True: the plan changed, run it again. False: the failure stands. */
-static bool mend_plan(struct stream *stream, struct batch_run *run, struct error *err)
-{
-    uint32_t file_index = run->result.file_index;
-    stream->pipeline->writer.sink->abort(stream->sink);
-    if (run->result.kind != FAILURE_INPUT_FILE) return false;
-    enum removal_kind kind = removal_of(stream, err->condition);
-    char reason[1024];
-    error_format(err, reason, sizeof reason);
-    error_clear(err);
-    return take_file_out(stream, run->open, file_index, kind, arena_strdup(stream->batch_arena, reason), err);
-}
-
 static bool publish_and_commit(struct stream *stream, const struct plan *plan, const struct manifest *manifest, struct error *err)
 {
     struct batch_identity identity = identity_of(plan);
@@ -327,7 +285,8 @@ static bool run_planned(struct stream *stream, struct open_batch *open, struct b
             stream->pipeline->writer.sink->abort(stream->sink);
             return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
         }
-        if (!mend_plan(stream, &run, err)) return explain_failure(open, err);
+        stream->pipeline->writer.sink->abort(stream->sink);
+        if (!stream_mend_plan(stream, open, &run.result, err)) return explain_failure(open, err);
     }
     clock->add_ms = monotonic_ms() - start;
     int64_t commit = monotonic_ms();
@@ -381,6 +340,19 @@ static void sweep_leftovers(struct stream *stream)
     rmdir(work);
 }
 
+/* The batch runs with the reader options now in force: where these differ from the plan's, its files are cut anew. Pieces of a
+ * file that a changed reader takes as a whole would give its records several times, or never. */
+static bool follow_options(struct stream *stream, struct open_batch *open, struct error *err)
+{
+    const char *digest = pipeline_digest(stream, stream->batch_arena);
+    if (!open->file_count || strcmp(digest, open->plan.pipeline_digest) == 0) return true;
+    if (!stream_resolve(stream, open->files, open->file_count, err)) return false;
+    open->plan.pipeline_digest = digest;
+    open->plan.settings = settings_text(stream, stream->batch_arena);
+    stream_recut(stream, &open->plan, open->files, open->file_count);
+    return ledger_replan(stream->ledger, &open->plan, NULL, 0, err);
+}
+
 bool stream_recover(struct stream *stream, struct error *err)
 {
     struct open_batch open;
@@ -393,7 +365,7 @@ bool stream_recover(struct stream *stream, struct error *err)
     if (open.stage == BATCH_PREPARED && !PLANTED(8)) return recover_prepared(stream, &open, err) || error_context(err, "publishing the prepared batch again");
     log_event(stream->context, LOG_INFO, "batch.again", "batch=%" PRId64 " files=%zu", open.plan.batch_id, open.file_count);
     struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms(), .plan_ms = -1};
-    return run_planned(stream, &open, &clock, err);
+    return follow_options(stream, &open, err) && run_planned(stream, &open, &clock, err);
 }
 
 /* --- The next batch ---------------------------------------------------------------------------------------- */
@@ -424,7 +396,7 @@ static bool plan_batch(struct stream *stream, const struct take_limits *limits, 
     open->stage = BATCH_PLANNED;
     open->files = files;
     open->file_count = count;
-    recut(stream, plan, files, count);
+    stream_recut(stream, plan, files, count);
     return ledger_plan(stream->ledger, plan, err);
 }
 

@@ -46,3 +46,7 @@ bool stream_recover(struct stream *stream, struct error *err) MUST_CHECK; /* Fin
 /* Takes, plans and runs one batch; *ran false: nothing was pending. */
 bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err) MUST_CHECK;
 bool stream_clean(struct stream *stream, struct error *err) MUST_CHECK;
+void stream_recut(struct stream *stream, struct plan *plan, const struct ledger_input *files, size_t count); /* Tasks and digest anew. */
+
+/* stream_mend.c: takes what vanished, changed or cannot be read out of the plan. True: run it again. False: the failure stands. */
+bool stream_mend_plan(struct stream *stream, struct open_batch *open, const struct execution_result *result, struct error *err) MUST_CHECK;

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -128,11 +130,34 @@ static void a_time_in_the_future_settles_all_the_same(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The kernel tells the holder of a lease that somebody opens the file for writing; that must not end the process. */
+static void survives_a_writer_that_comes_while_the_lease_is_tried(void **state)
+{
+    (void)state;
+    close(make("x"));
+    if (!leases_work()) skip();
+    pid_t writer = fork();
+    if (writer == 0) {
+        for (;;) close(open(path, O_WRONLY));
+    }
+    pid_t looker = fork();
+    if (looker == 0) {
+        for (int i = 0; i < 30000; i++) ask(false, now_us(), NULL);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(looker, &status, 0), looker);
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+    assert_false(WIFSIGNALED(status));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_closed_file_is_settled_an_open_one_is_not), TEST(a_writer_keeps_a_file_unsettled_whatever_its_age), TEST(what_is_known_complete_needs_no_lease),
         TEST(an_empty_file_waits_for_a_minute), TEST(a_file_that_has_gone_is_told), TEST(a_time_in_the_future_settles_all_the_same),
+        TEST(survives_a_writer_that_comes_while_the_lease_is_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
