@@ -77,7 +77,7 @@ static bool choose_codec(const struct encoder_spec *spec, struct encoder *encode
         return true;
     }
     return error_set(err, COND_CODEC_NOT_AVAILABLE,
-                     "The codec %s is not available. Available codecs are none, uncompressed, snappy, gzip, zstd, lz4, lz4_raw.", name);
+                     "the codec %s is not available. Available codecs are none, uncompressed, snappy, gzip, zstd, lz4, lz4_raw", name);
 }
 
 static enum parquet_timestamps choose_timestamps(const struct encoder_spec *spec)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 enum {
+    SMALL_FILE_ROWS = 256,          /* Where files are to be smaller than a piece: what a piece may grow by at once. */
     PIECE_BYTES = 32 << 20,         /* Raw bytes after which a piece is finished; also the bound on all open ones of a task. */
     OPEN_PIECES_MAX = 64,           /* Per task. */
     OPEN_FILES_MAX = 64,
@@ -67,6 +68,7 @@ struct sink_task {
     uint32_t open_parts[OPEN_PIECES_MAX + 1];
     uint32_t open_count;
     size_t open_bytes, done_bytes, piece_bytes;
+    uint32_t rows_max;                  /* Added to a piece at once. */
     struct chunk view;                  /* The data columns of the chunk at hand, borrowed. */
     struct chunk adapted;               /* Where the spec adapts. */
     uint32_t *every_row;                /* 0, 1, 2, ... where a chunk without selection must be cut. */
@@ -93,7 +95,9 @@ struct sink_task *output_task_new(struct output *output)
     if (!task || !columns) panic_out_of_memory(sizeof *task);
     task->output = output;
     task->view = (struct chunk){.schema = layout->data_schema, .columns = columns};
-    task->piece_bytes = output->spec.file_bytes_max < PIECE_BYTES ? (size_t)output->spec.file_bytes_max : PIECE_BYTES;
+    bool small = output->spec.file_bytes_max < PIECE_BYTES;
+    task->piece_bytes = small ? (size_t)output->spec.file_bytes_max / 4 : PIECE_BYTES;
+    task->rows_max = small ? SMALL_FILE_ROWS : UINT32_MAX;
     if (layout->count) task->split = partition_split_new(layout);
     if (output->spec.adapt) chunk_init(&task->adapted, layout->schema);
     return task;
@@ -176,7 +180,7 @@ static bool add_rows(struct sink_task *task, uint32_t index, const uint32_t *row
     for (uint32_t start = 0; start < count;) {
         struct part *part = &task->parts[index];
         if (!part->open && !open_piece(task, index, err)) return false;
-        uint32_t room = count - start;
+        uint32_t room = count - start < task->rows_max ? count - start : task->rows_max;
         if (spec->file_rows_max && (int64_t)room > spec->file_rows_max - part->open_rows)
             room = (uint32_t)(spec->file_rows_max - part->open_rows);
         /* const is dropped for the chunk's field only: encoders read it. */
@@ -223,7 +227,7 @@ static bool add_chunk(struct sink_task *task, const struct chunk *chunk, struct 
     view_chunk(task, chunk);
     if (!task->split) {
         const uint32_t *rows = chunk->selection;
-        if (!rows && spec->file_rows_max) rows = every_row(task, count);
+        if (!rows && (spec->file_rows_max || task->rows_max < count)) rows = every_row(task, count);
         reserve_parts(task, 1);
         return add_rows(task, 0, rows, count, err);
     }
