@@ -31,6 +31,9 @@ OPTIMISE_coverage := -O0 -g --coverage
 CFLAGS ?=
 ALL_CFLAGS := -std=c17 -pthread -fPIC -fvisibility=default $(OPTIMISE_$(VARIANT)) $(WARNINGS) $(CFLAGS)
 LIBS := -llmdb -ljansson -lyaml -lzstd -lsnappy -llz4 -lbz2 -lz -lxxhash -lm -ldl -lpthread
+# Each shared library costs the program's start; those that have an archive here go into it.
+archive = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
+PROGRAM_LIBS = $(foreach lib,lmdb yaml lz4 bz2 xxhash,$(call archive,$(lib))) -ljansson -lzstd -lsnappy -lz -lm -ldl -lpthread
 
 SOURCES := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 CLI_SOURCES := $(wildcard cli/*.c)
@@ -60,7 +63,7 @@ endif
 
 $(BUILD)/inlet: $(CLI_OBJECTS) $(BUILD)/libinlet.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(BUILD)/libinlet.a $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(BUILD)/libinlet.a $(PROGRAM_LIBS)
 $(BUILD)/libinlet.a: $(OBJECTS)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
