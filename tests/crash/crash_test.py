@@ -39,7 +39,7 @@ def kill_everywhere(workload):
     reference = Reference(workload)
     again = Reference(workload)
     if workload.sink != "foreachBatch":  # Its command's files are named by process.
-        lib.equal(again.trace, reference.trace, "the calls of a second undisturbed run")
+        lib.equal(again.order, reference.order, "the calls of a second undisturbed run")
     lib.equal(again.count, reference.count, "the number of calls of a second undisturbed run")
     assert not reference.breaches, "order of syncs:\n" + "\n".join(reference.breaches)
     points = points_of(workload, reference.count, random.Random(f"{SEED} {workload.name}"))

@@ -98,7 +98,7 @@ enum { SHAPE_COUNT = sizeof shapes / sizeof *shapes };
 
 static const struct { const char *name; int value; } errnos[] = {
     {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EMFILE", EMFILE}, {"ENFILE", ENFILE}, {"EDQUOT", EDQUOT}, {"EFBIG", EFBIG},
-    {"EROFS", EROFS}, {"EACCES", EACCES}, {"EPERM", EPERM}, {"ENOMEM", ENOMEM}, {"EXDEV", EXDEV}, {"EINVAL", EINVAL}, {"EAGAIN", EAGAIN}, {"ENOENT", ENOENT},
+    {"EROFS", EROFS}, {"EACCES", EACCES}, {"EPERM", EPERM}, {"ENOMEM", ENOMEM}, {"EXDEV", EXDEV}, {"EINVAL", EINVAL}, {"EAGAIN", EAGAIN}, {"ENOENT", ENOENT}, {"EOPNOTSUPP", EOPNOTSUPP},
 };
 
 enum action { ACTION_NONE, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_FROM, LIE, SHORT_WRITE };

@@ -14,6 +14,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
+void *memalign(size_t alignment, size_t size); /* Of malloc.h, which has attributes that ours lacks. */
 
 static atomic_long calls;
 static long at = -1, from = -1;
