@@ -27,6 +27,8 @@ OPTIMISE_release := -O2 -g -DNDEBUG
 OPTIMISE_debug := -O0 -g
 OPTIMISE_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPTIMISE_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# A null pointer plus nothing is nothing: C2y says so, clang 14 does not yet.
+OPTIMISE_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPTIMISE_coverage := -O0 -g --coverage
 CFLAGS ?=
 ALL_CFLAGS := -std=c17 -pthread -fPIC -fvisibility=default $(OPTIMISE_$(VARIANT)) $(WARNINGS) $(CFLAGS)
@@ -180,12 +182,51 @@ build/release/crash/crashpoint: tests/crash/crashpoint.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@.new $< && mv $@.new $@
 
 # --- Nothing lost, nothing twice: a sample in `make check`, every point in `make crash` (docs/reliability.md). ---------
-CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/plants_test.py
+CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/memory_test.py tests/crash/plants_test.py
+CRASH_TOOLS := build/release/crash/crashpoint build/release/crash/nomemory.so
 CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --comments --exec '$(PYTHON)'
 .PHONY: crash crash-sample
 check-all: crash-sample
-crash-sample: build/release/crash/crashpoint
-	INLET_CRASH_SECONDS=30 $(CRASH_RUN) $(CRASH_TESTS)
+build/release/crash/nomemory.so: tests/crash/nomemory.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -shared -fPIC $(WARNINGS) -o $@ $<
+crash-sample: $(CRASH_TOOLS)
+	INLET_CRASH_SECONDS=25 $(CRASH_RUN) $(CRASH_TESTS)
 crash:
-	@$(MAKE) --no-print-directory -j2 all build/release/crash/crashpoint venv
+	@$(MAKE) --no-print-directory -j2 all $(CRASH_TOOLS) venv
 	INLET_CRASH=all $(CRASH_RUN) -j2 $(CRASH_TESTS)
+
+# --- Fuzzing: tests/fuzz/X.c is a target; its stored inputs are tests/fuzz/corpus/X. ------------------------------------
+# `make fuzz` runs each for FUZZ_SECONDS from what FUZZ_WORK holds; what breaks something goes into the stored corpus once mended.
+FUZZ_SECONDS ?= 20
+FUZZ_WORK ?= build/fuzz/work
+FUZZ_CC ?= clang-14
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/replay/%)
+$(BUILD)/replay/%: tests/fuzz/%.c $(BUILD)/libinlet.a
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -DFUZZ_REPLAY -DFUZZ_CORPUS='"tests/fuzz/corpus/$*"' -Wno-missing-prototypes -MMD -MP -o $@ $< $(BUILD)/libinlet.a $(LIBS)
+build/fuzz/targets/%: tests/fuzz/%.c build/fuzz/libinlet.a
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -Wno-missing-prototypes -MMD -MP -o $@ $< build/fuzz/libinlet.a $(LIBS)
+.PHONY: fuzz fuzz-deps fuzz-targets fuzz-corpus fuzz-replays
+fuzz-deps:
+	@etc/install-packages $(BUILD_PACKAGES) clang-14 libclang-rt-14-dev
+fuzz-targets: $(FUZZ_NAMES:%=build/fuzz/targets/%)
+fuzz: fuzz-deps
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=$(FUZZ_CC) -j2 fuzz-targets
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_WORK) $(FUZZ_NAMES)
+# The stored inputs through programs without libFuzzer: part of make check and make san.
+fuzz-replays: $(FUZZ_REPLAYS)
+fuzz-corpus: fuzz-replays
+	$(PROVE) -j2 --exec '' $(FUZZ_REPLAYS)
+unit: fuzz-replays
+check-all: fuzz-corpus
+-include $(FUZZ_REPLAYS:=.d)
+
+# --- Soak: the random model of tests/pipelines/soak_test.py, long. --------------------------------------------------------
+SOAK_RECORDS ?= 10000000
+SOAK_KILLS ?= 1000
+.PHONY: soak
+soak: all venv
+	INLET=$(CURDIR)/build/inlet INLET_SOAK_RECORDS=$(SOAK_RECORDS) INLET_SOAK_KILLS=$(SOAK_KILLS) $(PROVE) --comments --exec '$(PYTHON)' tests/pipelines/soak_test.py
