@@ -1,6 +1,8 @@
 /* tree -- look-ups and printing; the parsers are in yaml.c and json.c. */
 #include "base/tree.h"
+#include "base/number.h"
 
+#include <math.h>
 #include <string.h>
 
 struct tree *tree_get(const struct tree *map, const char *key)
@@ -30,6 +32,33 @@ bool tree_get_bool(const struct tree *map, const char *key, bool otherwise)
     return node && node->kind == TREE_BOOL ? node->integer != 0 : otherwise;
 }
 
+/* -?digits[.digits][e[+-]digits], no zero in front: YAML takes more ("15.", ".5", "+1.0", "007.5"). */
+static bool is_json_number(const char *text)
+{
+    if (*text == '-') text++;
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || (digits > 1 && *text == '0')) return false;
+    text += digits;
+    if (*text == '.') {
+        if (!(digits = strspn(text + 1, "0123456789"))) return false;
+        text += digits + 1;
+    }
+    if (*text == 'e' || *text == 'E') {
+        text += text[1] == '+' || text[1] == '-' ? 2 : 1;
+        if (!(digits = strspn(text, "0123456789"))) return false;
+        text += digits;
+    }
+    return !*text;
+}
+
+static void print_real(const struct tree *tree, struct buffer *out)
+{
+    char number[DOUBLE_TEXT_MAX];
+    if (isfinite(tree->real) && is_json_number(tree->text)) buffer_text(out, tree->text);
+    else if (isfinite(tree->real)) buffer_append(out, number, print_double_json(tree->real, number));
+    else buffer_json_string(out, tree->text, tree->text_size); /* .inf, .nan: JSON has no numbers for them. */
+}
+
 /* Depth is bounded by the parsers (1,000). */
 void tree_print_json(const struct tree *tree, struct buffer *out)
 {
@@ -44,8 +73,7 @@ void tree_print_json(const struct tree *tree, struct buffer *out)
         buffer_printf(out, "%lld", (long long)tree->integer);
         return;
     case TREE_REAL:
-        if (strpbrk(tree->text, "0123456789") && strspn(tree->text, "+-0123456789.eE") == tree->text_size) buffer_text(out, tree->text);
-        else buffer_json_string(out, tree->text, tree->text_size); /* .inf, .nan: JSON has no numbers for them. */
+        print_real(tree, out);
         return;
     case TREE_TEXT:
         buffer_json_string(out, tree->text, tree->text_size);

@@ -3,6 +3,7 @@
  * A recursive descent over one line of text; positions in messages count bytes from 0, as Spark's do. */
 #include "base/options.h"
 #include "base/tree.h"
+#include "base/utf8.h"
 #include "columns/type.h"
 
 #include <ctype.h>
@@ -401,6 +402,10 @@ static struct ddl ddl_start(struct arena *arena, const char *text, enum type_kin
 static const struct type *parse_ddl(struct arena *arena, const char *text, enum type_kind timestamp, struct error *err)
 {
     struct error type_error, list_error;
+    if (!utf8_valid((const uint8_t *)text, strlen(text))) {
+        error_set(err, COND_PARSE_SYNTAX_ERROR, "the schema text is not valid UTF-8");
+        return NULL;
+    }
     error_clear(&type_error);
     error_clear(&list_error);
     struct ddl ddl = ddl_start(arena, text, timestamp, &type_error);

@@ -29,6 +29,8 @@ bool codec_lz4_block(struct slice bytes, uint8_t *out, size_t capacity, size_t *
 
 enum lz4_kind { LZ4_KIND_UNKNOWN, LZ4_KIND_HADOOP, LZ4_KIND_FRAMES };
 
+enum { FRAME_HEADER_MIN = 7 };
+
 struct lz4_state {
     enum lz4_kind kind;
     uint8_t magic[4];
@@ -37,6 +39,7 @@ struct lz4_state {
     struct hadoop_state hadoop;
     LZ4F_dctx *frames;
     bool between;                  /* FRAMES: no frame is open. */
+    size_t wanted;                 /* FRAMES: bytes of the next part (a header, a block); 0: a frame begins. */
 };
 
 static bool is_frame_magic(const uint8_t *bytes)
@@ -64,14 +67,17 @@ static bool recognise(struct lz4_state *state, struct slice *in, const char **re
 
 static enum decode frames_step(struct lz4_state *state, struct slice *in, bool in_end, uint8_t *out, size_t size, size_t *written, const char **reason)
 {
-    size_t taken = in->size, given = size;
+    size_t given = size;
     if (in->size == 0 && in_end && state->between) return DECODE_END;
+    /* One part at a time: where the next one is damaged, the library does not tell what it decoded before. */
+    size_t part = state->wanted ? state->wanted : FRAME_HEADER_MIN, taken = part < in->size ? part : in->size;
     size_t result = LZ4F_decompress(state->frames, out, &given, in->data, &taken, NULL);
     if (LZ4F_isError(result)) {
         *reason = LZ4F_getErrorName(result);
         return DECODE_DAMAGED;
     }
     state->between = result == 0;
+    state->wanted = result;
     in->data += taken;
     in->size -= taken;
     *written = given;

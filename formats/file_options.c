@@ -13,3 +13,12 @@ const struct option_spec file_options[] = {
     {.name = "modifiedAfter", .kind = OPTION_TEXT, .help = "Only files modified after this time (session zone). cloudFiles only: Spark refuses it in a plain file stream."},
     {.name = NULL},
 };
+
+bool range_check_as_planned(const struct file_range *range, const struct object_stat *opened, struct error *err)
+{
+    const char *what = range->size >= 0 && range->size != opened->size             ? "its size changed"
+                       : range->mtime_us >= 0 && range->mtime_us != opened->mtime_us ? "its modification time changed"
+                       : range->inode && opened->inode && range->inode != opened->inode ? "another file stands under its name"
+                                                                                        : NULL;
+    return !what || error_set(err, COND_INLET_FILE_CHANGED, "file %s is not as it was planned: %s", range->path, what);
+}

@@ -19,6 +19,7 @@ struct file_range {
     const char *path;
     int64_t start, end;      /* Bytes as stored; end -1: whole file (always so for compressed files). */
     int64_t size, mtime_us;  /* As planned; -1: not checked. Otherwise a file that differs is INLET_FILE_CHANGED. */
+    uint64_t inode;          /* The same; 0: not checked. */
 };
 
 /* What became of a range. L6: records = rows_given's records + dropped + bad... per the mode:
@@ -43,6 +44,9 @@ struct read_spec {
     const struct session *session;
     bool ignore_corrupt_files;
 };
+
+/* The file that was opened is the one that was planned, and as it was then. */
+bool range_check_as_planned(const struct file_range *range, const struct object_stat *opened, struct error *err) MUST_CHECK;
 
 enum pull { PULL_CHUNK, PULL_END, PULL_FAILED };
 

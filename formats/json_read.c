@@ -71,14 +71,6 @@ static void json_scan_begin(struct scan *scan, const struct file_range *ranges, 
 
 /* Ranges ------------------------------------------------------------------------------------ */
 
-static bool check_as_planned(const struct file_range *range, const struct object_stat *stat, struct error *err)
-{
-    bool size_differs = range->size >= 0 && range->size != stat->size;
-    bool time_differs = range->mtime_us >= 0 && range->mtime_us != stat->mtime_us;
-    if (!size_differs && !time_differs) return true;
-    return error_set(err, COND_INLET_FILE_CHANGED, "file %s is not as it was planned: its %s changed", range->path, size_differs ? "size" : "modification time");
-}
-
 static bool open_range(struct scan *scan, struct error *err)
 {
     const struct file_range *range = &scan->ranges[scan->range_index];
@@ -88,7 +80,7 @@ static bool open_range(struct scan *scan, struct error *err)
     if (!store) return false;
     int64_t open_at = scan->lines ? lines_open_at(&settings->lines, range->start) : range->start;
     scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
-    if (!scan->input || !check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
+    if (!scan->input || !range_check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
     if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
     bool compressed = codec_of_path(range->path) != CODEC_NONE;
     scan->parser.exact_strings = settings->exact_strings && !(settings->multi_line && compressed);

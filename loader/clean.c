@@ -23,6 +23,7 @@ struct cleaner {
     struct arena *arena;
     const char *load_root;     /* For targets relative to the load path. */
     const char *last_made;     /* Target folder known to exist. */
+    const char *last_plain;    /* Source folder known to be reached without links. */
     const char **dirty;        /* Folders to sync before the ledger hears of it. */
     size_t dirty_count, dirty_capacity;
 };
@@ -235,9 +236,33 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
     return give_back(cleaner, aside, path, "find a free name for", wanted);
 }
 
+/* Does a symbolic link below the load path lead to this folder? What lies behind it is somebody else's. */
+static bool behind_link(struct cleaner *cleaner, const char *directory)
+{
+    if (cleaner->last_plain && strcmp(cleaner->last_plain, directory) == 0) return false;
+    size_t root = 0;
+    for (size_t i = 0; i < cleaner->reader->load_count; i++) {
+        const char *text = load_root(cleaner->arena, cleaner->reader->load[i]);
+        size_t size = strlen(text);
+        if (size > root && strncmp(directory, text, size) == 0 && (directory[size] == '/' || !directory[size])) root = size;
+    }
+    char *part = arena_strdup(cleaner->arena, directory);
+    for (size_t at = root; part[at];) {
+        struct stat info;
+        do at++; while (part[at] && part[at] != '/');
+        char after = part[at];
+        part[at] = 0;
+        if (lstat(part, &info) == 0 && S_ISLNK(info.st_mode)) return true;
+        part[at] = after;
+    }
+    cleaner->last_plain = part;
+    return false;
+}
+
 static struct cleaned_file clean_one(struct cleaner *cleaner, const struct ledger_input *file)
 {
     const char *path = input_path(cleaner->arena, file);
+    if (behind_link(cleaner, file->directory)) return outcome(CLEAN_KEPT, NULL, "the folder is reached by a symbolic link");
     return cleaner->reader->settings.clean == CLEAN_DELETE ? delete_file(cleaner, file, path) : move_file(cleaner, file, path);
 }
 
@@ -294,7 +319,7 @@ static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t
         if (!ledger_cleaned(ledger, cleaning.batch_id, results, cleaning.file_count, cleaning.file_count < CLEAN_SLICE,
                             settings->clean == CLEAN_DELETE ? NULL : settings->clean_directory, path_base, err)) return false;
         done += (int64_t)cleaning.file_count;
-        cleaner->last_made = NULL;
+        cleaner->last_made = cleaner->last_plain = NULL;
         cleaner->dirty = NULL;
         cleaner->dirty_count = cleaner->dirty_capacity = 0;
         arena_reset(arena);

@@ -29,7 +29,7 @@ static struct source_range *get_ranges(struct unpack *in, struct arena *arena, s
     for (size_t i = 0; i < *count; i++) {
         ranges[i].source_id = (uint32_t)get_unsigned(in);
         ranges[i].start = get_signed(in);
-        ranges[i].end = ranges[i].start + get_signed(in);
+        ranges[i].end = (int64_t)((uint64_t)ranges[i].start + (uint64_t)get_signed(in));
         ranges[i].schema_version = (uint32_t)get_unsigned(in);
     }
     return ranges;

@@ -392,11 +392,11 @@ static bool unsettled_of_row(struct kv_txn *txn, const struct kv_row *row, struc
 {
     struct slice payload;
     struct unsettled_row entry;
-    if (!check_row(TABLE_UNSETTLED, row->key, row->value, &payload, err)) return false;
+    if (!check_named_row(TABLE_UNSETTLED, row, &payload, err)) return false;
     if (!unsettled_decode(payload, cache->arena, &entry, err)) return false;
     *out = (struct unsettled_file){.first_seen_us = entry.first_seen_us, .check_us = entry.check_us, .reason = entry.reason};
     out->sighting = (struct sighting){.size = entry.size, .mtime_us = entry.mtime_us, .ctime_us = entry.ctime_us, .device = entry.device, .inode = entry.inode};
-    out->sighting.name = arena_strndup(cache->arena, (const char *)row->key.data + 6, row->key.size - 6);
+    out->sighting.name = arena_strndup(cache->arena, (const char *)name_of_key(row->key).data, name_of_key(row->key).size);
     return directory_cached(cache, txn, (uint32_t)key_read(row->key, 2, 4), &out->sighting.directory, err);
 }
 

@@ -106,6 +106,9 @@ struct row {
     const char *reason;        /* The same; in the arena. */
 };
 
+/* check_row for tables whose keys end in a name (FILES, UNSETTLED): the name is there. */
+bool check_named_row(enum table table, const struct kv_row *row, struct slice *payload, struct error *err) MUST_CHECK;
+static inline struct slice name_of_key(struct slice key) { return slice_of(key.data + 6, key.size - 6); }
 bool row_get(struct kv_txn *txn, const struct key *key, struct arena *arena, struct row *row, bool *found, struct error *err) MUST_CHECK;
 bool row_decode(struct slice payload, struct arena *arena, struct row *row, struct error *err) MUST_CHECK;
 bool row_put(struct change *change, const struct key *key, const struct row *row, enum kv_put_flags flags, struct error *err) MUST_CHECK;

@@ -268,10 +268,10 @@ static bool scan_row(struct ledger_scan *scan, struct question *question, enum t
 {
     struct slice payload;
     uint32_t source_id = (uint32_t)key_read(row->key, 0, 2), directory_id = (uint32_t)key_read(row->key, 2, 4);
-    if (!check_row(table, row->key, row->value, &payload, err)) return false;
+    if (!check_named_row(table, row, &payload, err)) return false;
     const char *directory = "";
     if (directory_id != DIRECTORY_NONE && !directory_cached(&question->directories, question->txn, directory_id, &directory, err)) return false;
-    struct ledger_file file = blank_file(source_id, directory, arena_strndup(scan->arena, (const char *)row->key.data + 6, row->key.size - 6));
+    struct ledger_file file = blank_file(source_id, directory, arena_strndup(scan->arena, (const char *)name_of_key(row->key).data, name_of_key(row->key).size));
     if (table == TABLE_UNSETTLED) {
         if (!fill_unsettled(question, payload, &file, err)) return false;
     } else {

@@ -171,6 +171,12 @@ bool row_decode(struct slice payload, struct arena *arena, struct row *row, stru
     return (!in.bad && row->kind <= ROW_VANISHED) || damaged(err, "a file's row of the ledger cannot be read");
 }
 
+bool check_named_row(enum table table, const struct kv_row *row, struct slice *payload, struct error *err)
+{
+    if (row->key.size <= 6) return damaged(err, "a row of table %u of the ledger has a key of %zu bytes", (unsigned)table, row->key.size);
+    return check_row(table, row->key, row->value, payload, err);
+}
+
 bool row_get(struct kv_txn *txn, const struct key *key, struct arena *arena, struct row *row, bool *found, struct error *err)
 {
     struct slice payload;

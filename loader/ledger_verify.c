@@ -52,7 +52,7 @@ static bool verify_row(struct verification *check, const struct kv_row *row, str
     static const enum file_state states[] = {[ROW_FAILED] = FILE_FAILED, [ROW_SKIPPED] = FILE_SKIPPED, [ROW_VANISHED] = FILE_VANISHED};
     struct slice payload;
     struct row decoded;
-    if (!check_row(TABLE_FILES, row->key, row->value, &payload, err) || !row_decode(payload, check->arena, &decoded, err)) return false;
+    if (!check_named_row(TABLE_FILES, row, &payload, err) || !row_decode(payload, check->arena, &decoded, err)) return false;
     if (decoded.kind > ROW_ADMITTED_AT) {
         check->files[states[decoded.kind]]++;
         return true;
@@ -64,7 +64,7 @@ static bool verify_row(struct verification *check, const struct kv_row *row, str
     if (!runs_find(check->txn, TABLE_DONE, source_id, decoded.ordinal, check->arena, &run, &done, err)) return false;
     if (!pending == !done) return damaged(err, "the file of ordinal %lld is in %s", (long long)decoded.ordinal, done ? "two states" : "no state"); /* L1 */
     const struct run_file *file = done ? done : pending;
-    if (slice_equal(slice_text(file->name), slice_of(row->key.data + 6, row->key.size - 6))) return true;
+    if (slice_equal(slice_text(file->name), name_of_key(row->key))) return true;
     return damaged(err, "the row of ordinal %lld is that of another file than '%s'", (long long)decoded.ordinal, file->name);
 }
 

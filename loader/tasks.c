@@ -100,7 +100,7 @@ struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, 
             if (piece->file_index != last) path = input_path(arena, file);
             last = piece->file_index;
             int64_t size = check_unchanged ? file->size : -1, mtime = check_unchanged ? file->mtime_us : -1;
-            task->ranges[j] = (struct file_range){path, piece->start, piece->end, size, mtime};
+            task->ranges[j] = (struct file_range){path, piece->start, piece->end, size, mtime, check_unchanged ? file->inode : 0};
             task->file_index[j] = piece->file_index;
             task->bytes += (piece->end < 0 ? file->size : piece->end) - piece->start;
         }
