@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -365,6 +366,32 @@ static bool overlaps(struct arena *arena, const char *pattern, const char *direc
     return glob && glob_match(glob, cut_depth(arena, directory, depth));
 }
 
+/* The path without symbolic links, as far as it exists. */
+static const char *resolved(struct arena *arena, const char *path)
+{
+    char *copy = arena_strdup(arena, path);
+    for (char *cut = copy + strlen(copy); cut > copy;) {
+        char *real = realpath(copy, NULL);
+        if (real) {
+            const char *whole = arena_printf(arena, "%s%s", strcmp(real, "/") == 0 ? "" : real, path + strlen(copy));
+            free(real);
+            return whole;
+        }
+        cut = strrchr(copy, '/');
+        *cut = 0;
+    }
+    return path;
+}
+
+/* As written, and where links lead to. */
+static bool feeds_itself(struct arena *arena, const char *load, const char *directory)
+{
+    if (overlaps(arena, load, directory)) return true;
+    const char *root = load_root(arena, load);
+    const char *pattern = arena_printf(arena, "%s%s", resolved(arena, root), load + strlen(root));
+    return overlaps(arena, pattern, resolved(arena, directory));
+}
+
 bool clean_check(const struct pipeline_reader *reader, struct error *err)
 {
     const struct source_settings *settings = &reader->settings;
@@ -372,7 +399,7 @@ bool clean_check(const struct pipeline_reader *reader, struct error *err)
     struct arena *arena = arena_new("clean check");
     bool ok = true;
     for (size_t i = 0; ok && i < reader->load_count; i++) {
-        if (!overlaps(arena, reader->load[i], settings->clean_directory)) continue;
+        if (!feeds_itself(arena, reader->load[i], settings->clean_directory)) continue;
         ok = settings->clean == CLEAN_ARCHIVE
                  ? error_set(err, COND_INLET_BAD_OPTION_VALUE, "sourceArchiveDir: base archive path \"%s\" cannot be set to a path that can match the source pattern \"%s\"",
                              settings->clean_directory, reader->load[i])
