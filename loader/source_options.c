@@ -33,7 +33,7 @@ const struct option_spec cloud_source_options[] = {
     {.name = "includeExistingFiles", .kind = OPTION_BOOL, .fallback = "true", .help = "Files that are there at the first start are loaded. Looked at by the first start only."},
     {.name = "inferColumnTypes", .kind = OPTION_BOOL, .fallback = "false", .help = "Inferred columns get types.", .later = LATER_INFERENCE},
     {.name = "maxBytesPerTrigger", .kind = OPTION_BYTES, .help = "Soft limit of bytes in one batch: the file that crosses it is taken."},
-    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .help = "Most files in one batch. Default: all that is pending (Auto Loader: 1000)."},
+    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .help = "Most files in one batch. Without it and maxBytesPerTrigger a batch is all that is pending, cut at 1 GiB and 250,000 files (older Auto Loaders: 1000 files)."},
     {.name = "maxFileAge", .kind = OPTION_INTERVAL, .help = "Files older than the newest one seen by more than this are skipped, visibly; at least 14 days. Off unless set."},
     {.name = "partitionColumns", .kind = OPTION_TEXT, .help = "Comma list of the key=value folder names that are columns; empty: none are."},
     {.name = "readerCaseSensitive", .kind = OPTION_BOOL, .fallback = "true", .help = "Names in the data match columns by case.", .later = LATER_RESCUE},
@@ -171,6 +171,9 @@ static bool settle_plain(const struct options *options, struct source_settings *
 
 /* ---- cloudFiles: Auto Loader ------------------------------------------------------------------- */
 
+#define AUTOMATIC_BYTES ((int64_t)1 << 30)
+enum { AUTOMATIC_FILES = 250000 };
+
 static bool settle_cloud_limits(const struct options *options, struct source_settings *out, struct error *err)
 {
     out->max_files = options_int(options, "maxFilesPerTrigger");
@@ -182,6 +185,10 @@ static bool settle_cloud_limits(const struct options *options, struct source_set
     if (options_given(options, "maxBytesPerTrigger") && out->max_bytes <= 0)
         return refuse(options, "maxBytesPerTrigger", COND_CF_MAX_MUST_BE_POSITIVE, err,
                       "the value of option 'maxBytesPerTrigger' must be positive");
+    if (!out->max_files && !out->max_bytes) { /* Sized by inlet: a first load of a year neither holds one plan in memory nor fails as a whole. */
+        out->max_files = AUTOMATIC_FILES;
+        out->max_bytes = AUTOMATIC_BYTES;
+    }
     out->max_file_age_us = options_given(options, "maxFileAge") ? options_int(options, "maxFileAge") : -1;
     if (options_given(options, "maxFileAge") && out->max_file_age_us < 14 * day_us)
         return refuse(options, "maxFileAge", COND_CF_INVALID_VALUE, err,
