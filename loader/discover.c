@@ -442,7 +442,8 @@ static bool finish(struct cycle *cycle, int64_t full_before, struct error *err)
 bool discoverer_look(struct discoverer *discoverer, struct discovery_report *report, struct error *err)
 {
     memset(report, 0, sizeof *report);
-    struct cycle cycle = {.owner = discoverer, .report = report, .arena = arena_new("cycle"), .fresh_arena = arena_new("fresh files"), .now_us = context_now_us(discoverer->context), .newest_us = INT64_MIN};
+    struct cycle cycle = {.owner = discoverer, .report = report, .arena = arena_new("cycle"), .fresh_arena = arena_new("fresh files"),
+                          .now_us = context_now_us(discoverer->context), .newest_us = INT64_MIN};
     struct walk_visitor visitor = {.user = &cycle, .known = visit_known, .found = visit_found, .seen = visit_seen, .marked = visit_marked,
                                    .unreadable = visit_unreadable};
     int64_t full_before = discoverer->last_full_us;
