@@ -6,7 +6,7 @@ import atexit, csv, glob, hashlib, io, json, os, re, shutil, subprocess, sys, te
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
 import lib, tracelint
 
-CRASHPOINT = os.environ.get("CRASHPOINT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/crashpoint"))
+CRASHPOINT = os.path.abspath(os.environ.get("CRASHPOINT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/crashpoint")))
 MEMORY = os.environ.get("INLET_CRASH_DIR", "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
 ENVIRONMENT = {**os.environ, "TZ": "UTC", "INLET_THREADS": "1"}
 TIMEOUT = 60
@@ -129,6 +129,7 @@ class Workload:
 def plain(name):
     name = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID", name)
     name = re.sub(r"#\d+ \(deleted\)", "NAMELESS", name)
+    name = re.sub(r"pipe:\[\d+\]", "PIPE", name)
     return re.sub(r"\.[0-9a-f]{8}\.tmp", ".DRAFT.tmp", name)
 
 class Run:
