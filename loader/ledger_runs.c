@@ -105,13 +105,16 @@ static const char *get_name(struct unpack *in, const char *previous, struct aren
     return name;
 }
 
+#define SIZE_LIMIT ((int64_t)1 << 56) /* No file is larger, and no sum of sizes runs over. */
+
 static void get_entry(struct unpack *in, enum table table, uint32_t source_id, const struct run_file *previous, struct arena *arena, struct run_file *file)
 {
     unsigned flags = in->at < in->end ? *in->at++ : 0;
-    file->ordinal = previous->ordinal + 1 + (int64_t)get_unsigned(in);
+    file->ordinal = (int64_t)((uint64_t)previous->ordinal + 1 + get_unsigned(in));
     file->directory_id = flags & ENTRY_SAME_DIRECTORY ? previous->directory_id : (uint32_t)get_unsigned(in);
     file->name = get_name(in, previous->name, arena);
     file->size = get_signed(in);
+    if (file->ordinal <= previous->ordinal || file->size < 0 || file->size > SIZE_LIMIT) in->bad = true;
     file->mtime_us = (int64_t)((uint64_t)previous->mtime_us + (uint64_t)get_signed(in));
     file->ctime_us = flags & ENTRY_CTIME_IS_MTIME ? file->mtime_us : (int64_t)((uint64_t)file->mtime_us + (uint64_t)get_signed(in));
     file->device = flags & ENTRY_SAME_DEVICE ? previous->device : get_unsigned(in);

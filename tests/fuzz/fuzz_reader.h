@@ -90,14 +90,14 @@ UNUSED static void fuzz_read_ranges(const struct reader_ops *ops, const struct f
 
 UNUSED static void fuzz_read_file(const struct reader_ops *ops, const struct fuzz_reader *reader, const char *path, struct range_outcome *outcome, struct buffer *out)
 {
-    struct file_range range = {path, 0, -1, -1, -1};
+    struct file_range range = {.path = path, .end = -1, .size = -1, .mtime_us = -1};
     fuzz_read_ranges(ops, reader, &range, 1, outcome, out);
 }
 
 /* The file cut in two ranges gives the same rows as in one. */
 UNUSED static void fuzz_read_halves(const struct reader_ops *ops, const struct fuzz_reader *reader, const char *path, int64_t cut, struct range_outcome *sum, struct buffer *out)
 {
-    struct file_range ranges[] = {{path, 0, cut, -1, -1}, {path, cut, INT64_MAX, -1, -1}};
+    struct file_range ranges[] = {{.path = path, .end = cut, .size = -1, .mtime_us = -1}, {.path = path, .start = cut, .end = INT64_MAX, .size = -1, .mtime_us = -1}};
     struct range_outcome outcomes[2];
     fuzz_read_ranges(ops, reader, ranges, 2, outcomes, out);
     *sum = (struct range_outcome){.rows = outcomes[0].rows + outcomes[1].rows, .records_bad = outcomes[0].records_bad + outcomes[1].records_bad,
