@@ -11,11 +11,23 @@
 /* The one global of the program: a handler has no other way to reach the token. */
 static struct cancel *the_cancel;
 
+/* What a running batch gets to end in after the first signal; then it stays planned, and the next run continues it. */
+enum { STOP_TIMEOUT_S = 20 };
+
 static void on_signal(int number)
 {
     (void)number;
     if (!the_cancel) _exit(130);
-    if (atomic_fetch_add(&the_cancel->level, 1) >= 2) _exit(130); /* A third one means it. */
+    int before = atomic_fetch_add(&the_cancel->level, 1);
+    if (before >= 2) _exit(130); /* A third one means it. */
+    if (before == 0) alarm(STOP_TIMEOUT_S);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    int soon = 1;
+    if (the_cancel) atomic_compare_exchange_strong(&the_cancel->level, &soon, 2);
 }
 
 /* The ledger is mapped: a page that the disk cannot give, or that was cut off under a reader, comes as this signal. */
@@ -36,6 +48,8 @@ void signals_install(struct inlet_context *context)
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    struct sigaction timeout = {.sa_handler = on_alarm};
+    sigaction(SIGALRM, &timeout, NULL);
     struct sigaction bus = {.sa_handler = on_bus_error, .sa_flags = SA_RESETHAND};
     sigaction(SIGBUS, &bus, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};

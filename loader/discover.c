@@ -453,6 +453,10 @@ bool discoverer_look(struct discoverer *discoverer, struct discovery_report *rep
     if (ok && (rescan || listing_due(discoverer, cycle.now_us))) ok = list_all(&cycle, &visitor, err);
     if (ok) ok = judge_fresh(&cycle, err) && finish(&cycle, full_before, err);
     if (ok && discoverer->notify) ok = inotify_notify.acknowledge(discoverer->notify, err);
+    if (!ok) { /* What was told or listed is not in the ledger: a service that goes on (a full disk) must list again. */
+        discoverer->last_list_us = 0;
+        discoverer->last_full_us = full_before;
+    }
     arena_free(cycle.fresh_arena);
     arena_free(cycle.arena);
     return ok || error_context(err, "looking for new files");
