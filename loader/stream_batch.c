@@ -422,7 +422,7 @@ bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimite
     struct ledger_input *files;
     size_t count;
     if (!ledger_take(stream->ledger, &stream->source, &limits, stream->batch_arena, &files, &count, err)) return false;
-    if (!count) return true;
+    if (!count) return stream_check_query(stream, err);
     qsort(files, count, sizeof *files, by_ordinal);
     int64_t resolve = monotonic_ms();
     if (!stream_resolve(stream, files, count, err)) return false;

@@ -79,16 +79,23 @@ static bool settle_partitions(struct stream *stream, const struct type *found, c
     return true;
 }
 
+static struct sink_spec make_sink_spec(const struct stream *stream, const struct type *schema, struct arena *arena)
+{
+    const struct pipeline_writer *writer = &stream->pipeline->writer;
+    return (struct sink_spec){
+        .path = writer->path, .schema = schema, .partition_by = writer->partition_by, .partition_count = writer->partition_count,
+        .options = &writer->options, .session = &stream->pipeline->session, .context = stream->context, .query_id = ledger_query_id(stream->ledger),
+        .query_name = stream->pipeline->name, .base_dir = stream->pipeline->base_dir,
+        .work_dir = path_join(arena, writer->checkpoint, SINK_WORK_FOLDER), .command = writer->command};
+}
+
 static bool open_sink(struct stream *stream, struct error *err)
 {
     const struct pipeline_writer *writer = &stream->pipeline->writer;
     int64_t first_batch, last_batch;
     if (!ledger_setting_int(stream->ledger, SINK_FIRST_BATCH, -1, &first_batch, err) || !ledger_last_committed(stream->ledger, &last_batch, err)) return false;
-    stream->sink_spec = (struct sink_spec){
-        .path = writer->path, .schema = stream->resolved.output_schema, .partition_by = writer->partition_by, .partition_count = writer->partition_count,
-        .options = &writer->options, .session = &stream->pipeline->session, .context = stream->context, .query_id = ledger_query_id(stream->ledger),
-        .query_name = stream->pipeline->name, .base_dir = stream->pipeline->base_dir,
-        .work_dir = path_join(stream->resolve_arena, writer->checkpoint, SINK_WORK_FOLDER), .command = writer->command, .first_use = first_batch == last_batch + 1};
+    stream->sink_spec = make_sink_spec(stream, stream->resolved.output_schema, stream->resolve_arena);
+    stream->sink_spec.first_use = first_batch == last_batch + 1;
     if (!writer->sink->check(&stream->sink_spec, err)) return false;
     stream->sink = calloc(1, writer->sink->state_size + 1);
     if (!stream->sink) panic_out_of_memory(writer->sink->state_size);
@@ -114,4 +121,21 @@ bool stream_resolve(struct stream *stream, const struct ledger_input *files, siz
     }
     stream->resolved_set = true;
     return true;
+}
+
+/* Without a file the partition columns are those of earlier runs; a query that needs others cannot be told from a wrong one. */
+bool stream_check_query(struct stream *stream, struct error *err)
+{
+    if (stream->resolved_set || stream->query_checked) return true;
+    struct arena *arena = arena_new("check");
+    const struct type *partitions;
+    struct resolved resolved;
+    bool ok = settle_partitions(stream, type_struct(arena, NULL, 0), &partitions, err) && resolve_query(stream->pipeline, partitions, arena, &resolved, err);
+    if (ok) {
+        struct sink_spec spec = make_sink_spec(stream, resolved.output_schema, arena);
+        ok = stream->pipeline->writer.sink->check(&spec, err);
+    }
+    arena_free(arena);
+    stream->query_checked = ok;
+    return ok;
 }

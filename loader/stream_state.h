@@ -24,6 +24,7 @@ struct stream {
     char run_id[UUID_TEXT_SIZE];
 
     bool resolved_set;           /* `resolved`, `sink` are open for partition columns `resolved.partition_schema`. */
+    bool query_checked;          /* Without files. */
     struct resolved resolved;
     struct sink_spec sink_spec;
     void *sink;                  /* sink_ops->state_size bytes. */
@@ -40,6 +41,8 @@ int64_t monotonic_ms(void);
 /* stream_query.c: the query and the sink for the partition columns of these files; kept while those stay the same. */
 bool stream_resolve(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err) MUST_CHECK;
 void stream_drop_query(struct stream *stream);
+/* Once, where there is nothing to read: a wrong column or sink is told although no file has come. */
+bool stream_check_query(struct stream *stream, struct error *err) MUST_CHECK;
 
 /* stream_batch.c */
 bool stream_recover(struct stream *stream, struct error *err) MUST_CHECK; /* Finishes the open batch, if there is one. */

@@ -483,4 +483,12 @@ def why():
         equal(result.code, 0, repr(result))
         has(result.out.lower(), *[part.lower() for part in parts])
 
+@test
+def wrong_query_without_files():
+    """A wrong column is told although no file has come; a right one is nothing new"""
+    pipeline(query="SELECT nothing FROM input")
+    has(once(code=78).err, "UNRESOLVED_COLUMN")
+    pipeline(query="SELECT a FROM input")
+    equal(once().summary["batches"], 0)
+
 main()
