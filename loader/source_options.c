@@ -10,7 +10,7 @@
 #define LATER_RESCUE "the rescued data column comes with a later release"
 
 const struct option_spec file_source_options[] = {
-    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .minimum = 1, .maximum = INT64_MAX, .help = "Most files in one batch. Not together with maxBytesPerTrigger."},
+    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .minimum = 1, .maximum = INT32_MAX, .help = "Most files in one batch. Not together with maxBytesPerTrigger."},
     {.name = "maxBytesPerTrigger", .kind = OPTION_INT, .minimum = 1, .maximum = INT64_MAX, .help = "Most bytes in one batch: files are taken while their sum is within; always at least one."},
     {.name = "maxFileAge", .kind = OPTION_DURATION, .help = "Files older than the newest one seen by more than this are skipped, visibly. Not in the first batch; off unless set (Spark: 7d)."},
     {.name = "latestFirst", .kind = OPTION_BOOL, .fallback = "false", .help = "Newest files first. With a limit it turns maxFileAge off."},
@@ -33,7 +33,7 @@ const struct option_spec cloud_source_options[] = {
     {.name = "includeExistingFiles", .kind = OPTION_BOOL, .fallback = "true", .help = "Files that are there at the first start are loaded. Looked at by the first start only."},
     {.name = "inferColumnTypes", .kind = OPTION_BOOL, .fallback = "false", .help = "Inferred columns get types.", .later = LATER_INFERENCE},
     {.name = "maxBytesPerTrigger", .kind = OPTION_BYTES, .help = "Soft limit of bytes in one batch: the file that crosses it is taken."},
-    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .help = "Most files in one batch. Without it and maxBytesPerTrigger a batch is all that is pending, cut at 1 GiB and 250,000 files (older Auto Loaders: 1000 files)."},
+    {.name = "maxFilesPerTrigger", .kind = OPTION_INT, .help = "Most files in one batch. Without it and maxBytesPerTrigger a batch is all that is pending, cut at 1 GiB and 100,000 files (older Auto Loaders: 1000 files)."},
     {.name = "maxFileAge", .kind = OPTION_INTERVAL, .help = "Files older than the newest one seen by more than this are skipped, visibly; at least 14 days. Off unless set."},
     {.name = "partitionColumns", .kind = OPTION_TEXT, .help = "Comma list of the key=value folder names that are columns; empty: none are."},
     {.name = "readerCaseSensitive", .kind = OPTION_BOOL, .fallback = "true", .help = "Names in the data match columns by case.", .later = LATER_RESCUE},
@@ -172,7 +172,7 @@ static bool settle_plain(const struct options *options, struct source_settings *
 /* ---- cloudFiles: Auto Loader ------------------------------------------------------------------- */
 
 #define AUTOMATIC_BYTES ((int64_t)1 << 30)
-enum { AUTOMATIC_FILES = 250000 };
+enum { AUTOMATIC_FILES = 100000 };
 
 static bool settle_cloud_limits(const struct options *options, struct source_settings *out, struct error *err)
 {
