@@ -1,7 +1,8 @@
 /* csv_write -- the CSV encoder, by the rules of the univocity writer as Spark sets it up (format-semantics 6.7).
  *
- * A value is trimmed, then quoted where it begins with the quote or, in the first column, with the comment
- * character, or holds a separator, a line end or (escapeQuotes) a quote. Null and empty values have texts of
+ * A value is trimmed, and quoted where it begins with the quote or, in the first column, with the comment
+ * character, or holds a separator, a line end or (escapeQuotes) a quote, be it among the blanks trimmed off its end.
+ * A lineSep of two characters also stands for each \n inside values. Null and empty values have texts of
  * their own, which are written raw where they bring their quotes. A quote or escape character that is switched
  * off ("") is the NUL character, as in Spark. Unlike there, a row whose whole text would be empty is
  * written as a quoted empty value: a reader would skip the blank line, and the row would be lost. */
@@ -32,7 +33,7 @@ static const struct option_spec csv_write_options[] = {
 };
 
 /* What a byte may be the start of. */
-enum { BYTE_TRIGGER = 1 /* separator, line end, quote */, BYTE_ESCAPED = 2 /* quote, escape */, BYTE_HIGH = 4 /* not ASCII */ };
+enum { BYTE_TRIGGER = 1 /* separator, line end, quote */, BYTE_ESCAPED = 2 /* quote, escape, perhaps \n */, BYTE_HIGH = 4 /* not ASCII */ };
 
 struct csv_rows {
     uint8_t classes[256];
@@ -40,6 +41,7 @@ struct csv_rows {
     struct slice quote, escape, escape_escape, comment; /* escape_escape may be empty: nothing. */
     struct slice null_value, empty_value;
     bool quote_all, escape_quotes, trim_leading, trim_trailing;
+    bool line_ends_written_out; /* \n inside a value becomes the line separator. */
     bool plain_values; /* Numbers, booleans and default dates never need a look. */
     struct text_times times;
     const struct type *schema;
@@ -84,6 +86,12 @@ static void append_quoted(const struct csv_rows *rows, struct slice text, struct
     while (p < end) {
         if (!(rows->classes[*p] & BYTE_ESCAPED)) {
             p++;
+            continue;
+        }
+        if (*p == '\n' && rows->line_ends_written_out) {
+            buffer_append(out, start, (size_t)(p - start));
+            buffer_append(out, rows->line_separator.data, rows->line_separator.size);
+            start = ++p;
             continue;
         }
         bool quote = starts_with(p, end, rows->quote), escape = !quote && starts_with(p, end, rows->escape);
@@ -132,9 +140,10 @@ static void append_text(const struct csv_rows *rows, struct slice text, bool spe
         buffer_append(out, text.data, text.size);
         return;
     }
-    unsigned classes = classify(rows, trimmed);
+    struct slice looked_at = slice_of(trimmed.data, (size_t)(end - trimmed.data));
+    unsigned classes = classify(rows, looked_at);
     if (!quoted && (classes & BYTE_TRIGGER))
-        quoted = has_trigger(rows, trimmed);
+        quoted = has_trigger(rows, looked_at);
     struct buffer repaired = {0};
     if (UNLIKELY(classes & BYTE_HIGH) && !utf8_valid(trimmed.data, trimmed.size)) {
         utf8_repair(&repaired, trimmed.data, trimmed.size);
@@ -346,6 +355,8 @@ static void compile_classes(struct csv_rows *rows)
         rows->classes[byte] = BYTE_HIGH;
     rows->classes['\n'] |= BYTE_TRIGGER;
     rows->classes['\r'] |= BYTE_TRIGGER;
+    if (rows->line_ends_written_out)
+        rows->classes['\n'] |= BYTE_ESCAPED;
     rows->classes[rows->separator.data[0]] |= BYTE_TRIGGER;
     for (size_t i = 0; i < rows->line_separator.size; i++)
         rows->classes[rows->line_separator.data[i]] |= BYTE_TRIGGER;
@@ -376,7 +387,9 @@ static bool compile_rows(struct csv_rows *rows, const struct encoder_spec *spec,
     if (!compile_separator(options_text(options, "sep"), arena, &rows->separator, err) ||
         !text_line_separator(options, &rows->line_separator, err) || !text_times_init(&rows->times, options, spec->session, arena, err))
         return false;
-    if (utf8_count(rows->line_separator.data, rows->line_separator.size) > 2)
+    size_t separator_count = utf8_count(rows->line_separator.data, rows->line_separator.size);
+    rows->line_ends_written_out = separator_count == 2;
+    if (separator_count > 2)
         return error_set(err, COND_INLET_BAD_OPTION_VALUE, "option 'lineSep' cannot be '%s': it can contain only 1 character, or 2",
                          options_text(options, "lineSep"));
     compile_characters(rows, options, arena);

@@ -27,7 +27,7 @@ static const struct ndjson_node *child_of(const struct ndjson_parser *parser, co
 static enum ndjson_verdict bad_value(struct ndjson_parser *parser, const struct ndjson_node *node, const uint8_t *start, enum ndjson_token_kind kind)
 {
     if (parser->fault.kind == NDJSON_FAULT_NONE) {
-        bool text_as_real = kind == NDJSON_STRING && (node->kind == TYPE_FLOAT || node->kind == TYPE_DOUBLE);
+        bool text_as_real = kind == NDJSON_STRING && parser->at - start > 2 && (node->kind == TYPE_FLOAT || node->kind == TYPE_DOUBLE);
         parser->fault = (struct ndjson_fault){.kind = text_as_real ? NDJSON_FAULT_STRING : NDJSON_FAULT_FIELD,
                                               .node = node,
                                               .value = slice_of(start, (size_t)(parser->at - start)),
@@ -91,7 +91,7 @@ static bool real_value(struct ndjson_parser *parser, const struct ndjson_token *
     const char *text = (const char *)token->text;
     if (token->kind == NDJSON_STRING) {
         struct slice decoded = ndjson_token_text(parser, token);
-        if (!ndjson_number_word(decoded.data, decoded.size, wide)) return false;
+        if (!parser->settings->allow_nonnumeric || !ndjson_number_word(decoded.data, decoded.size, wide)) return false;
     } else if (token->kind == NDJSON_FLOAT && ndjson_number_word(token->text, token->size, wide)) {
         /* NaN and its like. */
     } else if (token->kind == NDJSON_FLOAT || token->kind == NDJSON_INTEGER) {
@@ -152,7 +152,11 @@ static enum ndjson_verdict put_binary(struct ndjson_parser *parser, const struct
     size_t size;
     buffer_clear(&parser->rewritten);
     uint8_t *bytes = buffer_reserve(&parser->rewritten, text.size + 1);
-    if (!ndjson_base64(text.data, text.size, bytes, &size)) return NDJSON_BAD;
+    switch (ndjson_base64(text.data, text.size, bytes, &size)) {
+    case NDJSON_BASE64_OVERRUN: return ndjson_syntax_error(parser, "unfinished base64"), NDJSON_SYNTAX;
+    case NDJSON_BASE64_BAD: return NDJSON_BAD;
+    case NDJSON_BASE64_GOOD: break;
+    }
     return put_bytes(parser, node, row, slice_of(bytes, size));
 }
 
@@ -333,7 +337,7 @@ bool ndjson_record_begin(struct ndjson_parser *parser, const uint8_t *text, size
     parser->end = text + size;
     parser->text_valid = valid;
     parser->fault = (struct ndjson_fault){0};
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) parser->at += 3;
+    if (size > 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) parser->at += 3; /* A line of nothing else is not blank. */
     return !ndjson_skip_blanks(parser) || parser->at < parser->end;
 }
 

@@ -125,6 +125,18 @@ static bool ignore_damage(struct scan *scan, struct error *err)
 
 enum framing { FRAMED, FRAMED_END, FRAMED_FAILED };
 
+/* Is `text` not what charset_to_utf8 made of `raw`, but for what it had to replace? */
+static bool has_replaced(enum charset charset, struct slice raw, struct slice text)
+{
+    if (!memmem(text.data, text.size, "\xef\xbf\xbd", 3)) return false;
+    if (charset == CHARSET_UTF8) return !utf8_valid(raw.data, raw.size);
+    struct buffer again = {0};
+    charset_from_utf8(charset, &again, text.data, text.size);
+    bool same = slice_equal(slice_of(again.data, again.size), raw);
+    buffer_free(&again);
+    return !same;
+}
+
 /* scan->record.text from .raw, where the file is not simply UTF-8. Leaves room to look ahead. */
 static void convert_record(struct scan *scan, enum charset charset)
 {
@@ -152,9 +164,11 @@ static enum framing next_line(struct scan *scan, struct error *err)
     struct line line;
     enum lines_pull pull = lines_next(scan->lines, &line, err);
     if (pull != LINES_RECORD) return pull == LINES_END ? FRAMED_END : FRAMED_FAILED;
-    record->raw = record->text = slice_of(line.data, line.size);
+    size_t mark = line.byte == 0 && line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* A file may have one, and its first line another. */
+    record->raw = record->text = slice_of(line.data + mark, line.size - mark);
     record->byte = line.byte;
     record->byte_end = line.byte_end;
+    record->undecodable = false;
     if (line.oversize) return FRAMED;
     if (settings->charset == CHARSET_UTF8) {
         check_block(scan);
@@ -162,6 +176,7 @@ static enum framing next_line(struct scan *scan, struct error *err)
         if (LIKELY(record->valid || !settings->charset_given)) return FRAMED;
     }
     convert_record(scan, settings->charset);
+    record->undecodable = has_replaced(settings->charset, record->raw, record->text);
     return FRAMED;
 }
 

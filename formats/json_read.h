@@ -14,6 +14,7 @@ struct ndjson_record {
     struct slice raw;     /* As in the file, for the corrupt record column. data NULL: too long to be held. */
     struct slice text;    /* In UTF-8; the same bytes where nothing had to be converted. NUL behind it. */
     bool valid;           /* text is UTF-8. */
+    bool undecodable;     /* Bytes that are none in the encoding that was named. */
     int64_t byte, byte_end;
     int64_t number;       /* In its range, from 0. */
 };

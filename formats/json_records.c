@@ -17,14 +17,23 @@ static void type_text(const struct ndjson_node *node, struct buffer *out)
     type_print_ddl(node->type, out);
 }
 
-static void innermost_cause(const struct ndjson_fault *fault, struct error *err)
+/* What Spark says is wrong with a value, which depends on where it was met. */
+static enum condition cause_of(const struct ndjson_settings *settings, const struct ndjson_fault *fault)
+{
+    enum type_kind kind = fault->node->kind;
+    bool text = strcmp(fault->token, "VALUE_STRING") == 0, number = strncmp(fault->token, "VALUE_NUMBER", 12) == 0;
+    if (text && fault->value.size == 2) return COND_EMPTY_JSON_FIELD_VALUE;
+    if (text && ((kind == TYPE_DATE && settings->date_fallback) || (kind == TYPE_TIMESTAMP && settings->timestamp_fallback))) return COND_CAST_INVALID_INPUT;
+    if (number && kind == TYPE_DECIMAL) return COND_NUMERIC_OUT_OF_RANGE;
+    return COND_CANNOT_PARSE_JSON_FIELD;
+}
+
+static void innermost_cause(const struct ndjson_settings *settings, const struct ndjson_fault *fault, struct error *err)
 {
     struct buffer type = {0};
-    if (fault->kind == NDJSON_FAULT_FIELD || fault->kind == NDJSON_FAULT_STRING) {
-        type_text(fault->node, &type);
-        error_set(err, COND_CANNOT_PARSE_JSON_FIELD, "cannot parse the field name `%s` and the value `%.*s` of the JSON token type %s to target Spark data type \"%s\"",
-                  fault->node->name, shown(fault->value), (const char *)fault->value.data, fault->token, buffer_string(&type));
-    }
+    type_text(fault->node, &type);
+    error_set(err, cause_of(settings, fault), "cannot parse the field name `%s` and the value `%.*s` of the JSON token type %s to target Spark data type \"%s\"",
+              fault->node->name, shown(fault->value), (const char *)fault->value.data, fault->token, buffer_string(&type));
     buffer_free(&type);
 }
 
@@ -46,7 +55,7 @@ static bool fail_fast(struct scan *scan, struct error *err)
                   size, text, shown(fault->value), (const char *)fault->value.data, fault->node->name, buffer_string(&type));
         buffer_free(&type);
     } else if (fault->kind == NDJSON_FAULT_FIELD) {
-        innermost_cause(fault, err);
+        innermost_cause(&scan->reader->settings, fault, err);
         error_wrap(err, COND_MALFORMED_RECORD, "malformed records are detected in record parsing: %.*s. %s", size, text, advice);
     } else {
         error_set(err, COND_MALFORMED_RECORD, "malformed records are detected in record parsing: %.*s (%s). %s", size, text,
@@ -253,6 +262,11 @@ bool ndjson_take_record(struct scan *scan, struct error *err)
         scan_outcome(scan)->records_framed++;
         parser->fault = (struct ndjson_fault){0};
         return bad_root(scan, "the record is too long", err);
+    }
+    if (record->undecodable) {
+        scan_outcome(scan)->records_framed++;
+        parser->fault = (struct ndjson_fault){0};
+        return bad_root(scan, "bytes that are none in its encoding", err);
     }
     if (!ndjson_record_begin(parser, record->text.data, record->text.size, record->valid)) return true; /* A blank line is no record. */
     scan_outcome(scan)->records_framed++;

@@ -63,7 +63,8 @@ static bool compile_charset(const struct options *options, struct ndjson_setting
     if (!name) return true;
     out->charset_given = true;
     out->charset = charset_find(name);
-    if (out->charset == CHARSET_UNKNOWN)
+    bool listed = out->charset < CHARSET_UTF32LE && strcasecmp(charset_name(out->charset), name) == 0;
+    if (!listed)
         return error_set(err, COND_INVALID_PARAMETER_CHARSET, "the value of parameter 'encoding' is invalid: expects one of the charsets 'iso-8859-1', 'us-ascii', 'utf-16', 'utf-16be', 'utf-16le', 'utf-32', 'utf-32be', 'utf-32le', 'utf-8', but got %s", name);
     if (out->multi_line) return true;
     if (out->charset == CHARSET_UTF16 || out->charset == CHARSET_UTF32)

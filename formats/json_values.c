@@ -178,6 +178,7 @@ static bool rebase_from_julian(int64_t days, int32_t *out)
 
 bool ndjson_date(const struct ndjson_settings *settings, const char *text, size_t size, int32_t *days)
 {
+    if (!size) return false; /* Whatever the pattern: an optional one would match it. */
     if (settings->date ? datetime_parse_date(settings->date, text, size, days) : cast_date(text, size, days)) return true;
     if (!settings->date_fallback) return false;
     char clean[256];
@@ -189,6 +190,7 @@ bool ndjson_date(const struct ndjson_settings *settings, const char *text, size_
 
 bool ndjson_timestamp(const struct ndjson_settings *settings, const char *text, size_t size, int64_t *utc_us)
 {
+    if (!size) return false;
     const struct time_zone *zone = settings->zone;
     if (settings->timestamp ? datetime_parse_timestamp(settings->timestamp, text, size, zone, utc_us) : cast_timestamp(text, size, zone, utc_us)) return true;
     if (!settings->timestamp_fallback) return false;
@@ -199,6 +201,7 @@ bool ndjson_timestamp(const struct ndjson_settings *settings, const char *text, 
 
 bool ndjson_timestamp_ntz(const struct ndjson_settings *settings, const char *text, size_t size, int64_t *local_us)
 {
+    if (!size) return false;
     if (settings->timestamp_ntz) return datetime_parse_timestamp_ntz(settings->timestamp_ntz, text, size, local_us);
     return cast_timestamp_ntz(text, size, false, local_us);
 }
@@ -213,24 +216,47 @@ static int base64_digit(uint8_t c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size)
+/* One group of four digits as Jackson reads it. Returns how many bytes it holds, 0: it is bad, -1: bad, and the end of
+ * the text was taken for a digit. */
+static int base64_group(const uint8_t **at, const uint8_t *end, uint8_t *out)
 {
+    const uint8_t *p = *at;
     uint32_t bits = 0;
-    int digits = 0, padding = 0;
-    *out_size = 0;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t c = text[i];
-        if (c <= 0x20) continue;
-        int digit = base64_digit(c);
-        if (c == '=' && digits >= 2) padding++;
-        else if (digit < 0 || padding) return false;
-        bits = bits << 6 | (uint32_t)(digit < 0 ? 0 : digit);
-        if (++digits < 4) continue;
-        for (int byte = 0; byte < 3 - padding; byte++) out[(*out_size)++] = (uint8_t)(bits >> (16 - 8 * byte));
-        bits = 0;
-        digits = padding = 0;
+    int count = 0;
+    for (; count < 4 && p < end && base64_digit(*p) >= 0; p++, count++) bits = bits << 6 | (uint32_t)base64_digit(*p);
+    *at = p;
+    if (p < end && *p >= 0x80) return -1; /* Half of a character has been taken. */
+    if (count == 1 && p == end) return -1;
+    if (count == 2 && p < end && *p == '=') {
+        *at = ++p;
+        if (p == end || *p >= 0x80) return -1;
+        if (*p != '=') return 0;
+        *at = p + 1;
+        return out[0] = (uint8_t)(bits >> 4), 1;
     }
-    return digits == 0;
+    if (count == 3 && p < end && *p == '=') {
+        *at = p + 1;
+        return out[0] = (uint8_t)(bits >> 10), out[1] = (uint8_t)(bits >> 2), 2;
+    }
+    if (count < 4) return 0;
+    for (int byte = 0; byte < 3; byte++) out[byte] = (uint8_t)(bits >> (16 - 8 * byte));
+    return 3;
+}
+
+enum ndjson_base64 ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size)
+{
+    const uint8_t *p = text, *end = text + size;
+    *out_size = 0;
+    while (p < end) {
+        if (*p <= 0x20) {
+            p++;
+            continue;
+        }
+        int bytes = base64_group(&p, end, out + *out_size);
+        if (bytes <= 0) return bytes < 0 ? NDJSON_BASE64_OVERRUN : NDJSON_BASE64_BAD;
+        *out_size += (size_t)bytes;
+    }
+    return NDJSON_BASE64_GOOD;
 }
 
 /* Writing again ----------------------------------------------------------------------------- */
@@ -241,7 +267,11 @@ static void write_string(const uint8_t *text, size_t size, struct buffer *out)
     buffer_byte(out, '"');
     for (size_t i = 0; i < size; i++) {
         uint8_t c = text[i];
-        if (c >= 0x20 && c != '"' && c != '\\') {
+        if (c >= 0xf0 && size - i >= 4) {
+            uint32_t code = ((uint32_t)(c & 7) << 18 | (uint32_t)(text[i + 1] & 0x3f) << 12 | (uint32_t)(text[i + 2] & 0x3f) << 6 | (text[i + 3] & 0x3f)) - 0x10000;
+            buffer_printf(out, "\\u%04X\\u%04X", 0xd800 + (code >> 10), 0xdc00 + (code & 0x3ff)); /* As Jackson writes what is two UTF-16 units. */
+            i += 3;
+        } else if (c >= 0x20 && c != '"' && c != '\\') {
             buffer_byte(out, c);
         } else if (c >= 0x20 || (c >= 8 && c <= 13 && c != 11)) {
             buffer_byte(out, '\\');

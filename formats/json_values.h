@@ -39,7 +39,9 @@ bool ndjson_date(const struct ndjson_settings *settings, const char *text, size_
 bool ndjson_timestamp(const struct ndjson_settings *settings, const char *text, size_t size, int64_t *utc_us);
 bool ndjson_timestamp_ntz(const struct ndjson_settings *settings, const char *text, size_t size, int64_t *local_us);
 bool ndjson_decimal_text(const struct ndjson_settings *settings, const char *text, size_t size, const struct type *type, int128 *out);
-/* Standard base64 with padding; bytes up to 0x20 between groups of it are ignored. out has room for `size` bytes. */
-bool ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size);
+/* Standard base64 with padding; bytes up to 0x20 between groups of it are ignored. out has room for `size` bytes.
+ * OVERRUN: a parser that decodes while it reads has taken the closing quote for a digit, and is lost in the record. */
+enum ndjson_base64 { NDJSON_BASE64_GOOD, NDJSON_BASE64_BAD, NDJSON_BASE64_OVERRUN };
+enum ndjson_base64 ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size);
 /* The JSON value in text, which is well-formed, as Jackson writes it: no blanks, doubles, minimal escapes. */
 void ndjson_rewrite(const uint8_t *text, size_t size, struct buffer *out, struct buffer *scratch);

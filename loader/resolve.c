@@ -24,25 +24,31 @@ static const char *corrupt_name(const struct pipeline *pipeline)
 {
     if (!options_has(&pipeline->reader.options, "columnNameOfCorruptRecord")) return NULL;
     const char *name = options_text(&pipeline->reader.options, "columnNameOfCorruptRecord");
-    return name && *name ? name : pipeline->session.corrupt_column;
+    return name ? name : pipeline->session.corrupt_column;
 }
 
-/* The query's input: user columns, further partition columns, `_metadata`. */
+/* The user's field of that name, or NULL. */
+static const struct field *user_field(const struct pipeline *pipeline, const char *name)
+{
+    const struct type *user = pipeline->reader.schema;
+    for (size_t i = 0; i < user->field_count; i++)
+        if (same_name(&pipeline->session, user->fields[i].name, name)) return &user->fields[i];
+    return NULL;
+}
+
+/* The query's input: the user's columns that are not in the path, partition columns in the order of the path, `_metadata`.
+ * A partition column that the user declares too has the user's spelling. */
 static const struct type *make_input(const struct pipeline *pipeline, const struct type *partitions, struct arena *arena, size_t *visible)
 {
     const struct type *user = pipeline->reader.schema;
     struct field *fields = ARENA_ARRAY(arena, struct field, user->field_count + partitions->field_count + 1);
     size_t count = 0;
-    for (size_t i = 0; i < user->field_count; i++) {
-        fields[count] = user->fields[i];
-        int at = find_partition(&pipeline->session, partitions, user->fields[i].name);
-        if (at >= 0) fields[count].type = partitions->fields[at].type;
-        count++;
-    }
+    for (size_t i = 0; i < user->field_count; i++)
+        if (find_partition(&pipeline->session, partitions, user->fields[i].name) < 0) fields[count++] = user->fields[i];
     for (size_t i = 0; i < partitions->field_count; i++) {
-        bool known = false;
-        for (size_t j = 0; j < user->field_count; j++) known |= same_name(&pipeline->session, user->fields[j].name, partitions->fields[i].name);
-        if (!known) fields[count++] = partitions->fields[i];
+        const struct field *declared = user_field(pipeline, partitions->fields[i].name);
+        fields[count] = declared ? *declared : partitions->fields[i];
+        fields[count++].type = partitions->fields[i].type;
     }
     *visible = count;
     fields[count++] = (struct field){.name = METADATA_COLUMN, .name_size = strlen(METADATA_COLUMN), .type = select_metadata_type(), .nullable = false};

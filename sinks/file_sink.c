@@ -39,10 +39,10 @@ static struct encoder *open_encoder(const struct file_sink_format *format, const
 static bool check_schema(const struct file_sink_format *format, const struct sink_spec *spec, struct partition_layout *layout,
                          struct arena *arena, struct error *err)
 {
-    /* JSON objects may hold names that differ by case alone; a name twice could not be read back. */
-    bool case_matters = spec->session->case_sensitive || format->support == SUPPORT_ALL;
+    /* JSON objects may hold names that differ by case alone; a name twice could not be read back. CSV has columns by position. */
+    bool case_matters = spec->session->case_sensitive || format->support == SUPPORT_ALL, by_position = format->support == SUPPORT_ATOMIC;
     if (!partition_layout_make(arena, spec->schema, spec->partition_by, spec->partition_count, spec->session, layout, err)) return false;
-    if (!schema_check_duplicates(spec->schema, case_matters, err)) return false;
+    if (!by_position && !schema_check_duplicates(spec->schema, case_matters, err)) return false;
     if (!schema_check_types(layout->data_schema, format->support, format->label, err)) return false;
     if (format->support == SUPPORT_STRING && layout->data_schema->field_count != 1)
         return error_set(err, COND_INLET_TEXT_ONE_COLUMN, "Text data source supports only a single column, and you have %zu columns",
