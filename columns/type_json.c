@@ -3,6 +3,7 @@
  * A parser of its own, since a type of 1,000 levels takes 3,000 levels of JSON. Keys come in any order: an object's
  * members are noted first (where their values lie in the text), then taken by name. */
 #include "base/tree.h"
+#include "base/utf8.h"
 #include "columns/type.h"
 
 #include <stdio.h>
@@ -359,6 +360,7 @@ const struct type *type_parse_json(struct arena *arena, struct slice text, struc
 {
     const char *start = text.size ? (const char *)text.data : "";
     struct json_text json = {.arena = arena, .start = start, .end = start + text.size, .err = err};
+    if (!utf8_valid((const uint8_t *)start, text.size)) return refuse(&json, NULL, "text that is not valid UTF-8"), NULL;
     const struct type *type = parse_type(&json, start);
     if (!type) return NULL;
     const char *end = skip_value(&json, start);

@@ -31,6 +31,7 @@ static struct source_range *get_ranges(struct unpack *in, struct arena *arena, s
         ranges[i].start = get_signed(in);
         ranges[i].end = (int64_t)((uint64_t)ranges[i].start + (uint64_t)get_signed(in));
         ranges[i].schema_version = (uint32_t)get_unsigned(in);
+        if (ranges[i].source_id > UINT16_MAX || ranges[i].start < 0 || ranges[i].end < ranges[i].start) in->bad = true;
     }
     return ranges;
 }
@@ -99,6 +100,7 @@ static void get_plan(struct unpack *in, struct arena *arena, struct open_record 
     for (size_t i = 0; i < plan->removed_count; i++) {
         plan->removed[i].source_id = (uint32_t)get_unsigned(in);
         plan->removed[i].ordinal = get_signed(in);
+        if (plan->removed[i].source_id > UINT16_MAX) in->bad = true;
     }
     get_tasks(in, arena, plan);
     plan->batch_time_us = get_signed(in);
@@ -382,6 +384,15 @@ static void fill_open_batch(struct open_batch *out, const struct open_record *re
     if (record->stage == BATCH_PREPARED) out->file_count = (size_t)record->files;
 }
 
+/* The tasks read files that the plan has. */
+static bool plan_fits(const struct plan *plan, size_t files, struct error *err)
+{
+    for (size_t i = 0; i < plan->task_count; i++)
+        for (size_t j = 0; j < plan->tasks[i].count; j++)
+            if (plan->tasks[i].pieces[j].file_index >= files) return damaged(err, "the plan of batch %lld reads a file that it does not have", (long long)plan->batch_id);
+    return true;
+}
+
 bool ledger_open_batch(struct ledger *ledger, struct arena *arena, struct open_batch *out, struct error *err)
 {
     struct kv_txn *txn = kv_read_begin(ledger->kv, err);
@@ -396,6 +407,7 @@ bool ledger_open_batch(struct ledger *ledger, struct arena *arena, struct open_b
         ok = each_planned(txn, &record.plan, collect_input, &collector, err);
         out->files = collector.list.items;
         out->file_count = collector.list.count;
+        ok = ok && plan_fits(&record.plan, out->file_count, err);
     }
     kv_read_end(txn);
     return ok;
