@@ -12,6 +12,8 @@ struct time_zone;
 
 /* IANA id, "UTC", "Z", "+05:30", "GMT+1", Java's short ids (EST, PST, ...). NULL: *err says so. Never freed. */
 const struct time_zone *time_zone_find(const char *name, size_t size, struct error *err);
+/* The same for the value of an option: NULL says INVALID_TIMEZONE. */
+const struct time_zone *time_zone_option(const char *name, struct error *err);
 const struct time_zone *time_zone_utc(void);
 const struct time_zone *time_zone_system(void); /* TZ, /etc/localtime, else UTC. */
 const char *time_zone_name(const struct time_zone *zone);

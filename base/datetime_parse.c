@@ -6,6 +6,7 @@
 #include "base/datetime_internal.h"
 #include "base/number.h"
 #include "base/utf8.h"
+#include <strings.h>
 
 enum { MICROS = 1000000 };
 
@@ -241,6 +242,17 @@ static const struct time_zone *zone_of_region(const char *text, size_t size)
     return time_zone_find(title, size, NULL);
 }
 
+/* Three letters are a region only here (java.time); PST, EST and their like are other readers' short ids. */
+static bool is_short_id(const char *text, size_t size)
+{
+    static const char *const regions[] = {"CET", "EET", "MET", "PRC", "ROK", "UCT", "WET"};
+    for (size_t i = 0; i < COUNTOF(regions); i++) {
+        if (size == 3 && strncasecmp(text, regions[i], 3) == 0)
+            return false;
+    }
+    return size == 3;
+}
+
 /* An offset behind nothing, UTC, GMT or UT; else the longest id that is known. */
 static bool parse_zone(bool words, struct cursor *cursor, struct parsed *parsed)
 {
@@ -261,7 +273,7 @@ static bool parse_zone(bool words, struct cursor *cursor, struct parsed *parsed)
         char id[32];
         size_t id_size = (size_t)(tail.at - cursor->at);
         if (!offset_read)
-            id_size = prefix;
+            id_size = prefix + (next == '0' && (*cursor->at | 0x20) == 'g'); /* GMT0 is a region. */
         memcpy(id, cursor->at, id_size);
         for (size_t i = 0; i < prefix; i++)
             id[i] = (char)(id[i] & ~0x20);
@@ -271,7 +283,7 @@ static bool parse_zone(bool words, struct cursor *cursor, struct parsed *parsed)
     }
     for (; length > 0; length--) {
         parsed->zone = words ? zone_of_word(cursor->at, length) : NULL;
-        if (!parsed->zone && length > (words ? 3 : 1))
+        if (!parsed->zone && length > (words ? 3 : 1) && !is_short_id(cursor->at, length))
             parsed->zone = zone_of_region(cursor->at, length);
         if (parsed->zone) {
             cursor->at += length;

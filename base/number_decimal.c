@@ -91,10 +91,10 @@ static bool round_to_scale(const struct decimal_text *text, int precision, int s
 static ALWAYS_INLINE bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
 
 /* [+-]?digits to the end, at most ten of them behind leading zeros, within int (BigDecimal's own limits). */
-static bool parse_exponent(const char *p, const char *end, bool plus_allowed, int64_t *exponent)
+static bool parse_exponent(const char *p, const char *end, int64_t *exponent)
 {
     bool negative = p < end && *p == '-';
-    if (p < end && (*p == '-' || (*p == '+' && plus_allowed)))
+    if (p < end && (*p == '-' || *p == '+'))
         p++;
     if (p == end)
         return false;
@@ -143,14 +143,14 @@ static bool scan_java(const char *p, const char *end, bool skip_commas, struct d
     if (p == end)
         return true;
     if (!skip_commas || !memchr(p, ',', (size_t)(end - p)))
-        return parse_exponent(p + 1, end, true, &text->exponent);
+        return parse_exponent(p + 1, end, &text->exponent);
     char exponent[32];
     size_t size = 0;
     for (p++; p < end; p++) {
         if (*p != ',' && size < sizeof exponent)
             exponent[size++] = *p;
     }
-    return size < sizeof exponent && parse_exponent(exponent, exponent + size, true, &text->exponent);
+    return size < sizeof exponent && parse_exponent(exponent, exponent + size, &text->exponent);
 }
 
 bool parse_decimal(const char *text, size_t size, int precision, int scale, int128 *out, bool *overflow)
@@ -163,30 +163,64 @@ bool parse_decimal(const char *text, size_t size, int precision, int scale, int1
     return !*overflow;
 }
 
-/* Separators of locales (CLDR 39, as Java 17 has them). A language without a row is like the first. */
-struct separators {
-    const char *decimal, *group, *minus;
+/* Symbols of locales (CLDR 39, as Java 17 has them). A language without a row is like the first. */
+struct symbols {
+    const char *decimal, *group, *minus, *exponent;
     const char *locales; /* Space-separated; a region's own row goes before its language's. */
 };
 
-static const struct separators separators_default = {".", ",", "-", ""};
-static const struct separators separator_rows[] = {
-    {".", ",", "-", "ar-EH es-419 es-BR es-BZ es-CU es-DO es-GT es-HN es-MX es-NI es-PA es-PE es-PR es-SV es-US en-AU en-CA"},
-    {".", "\u2019", "-", "de-CH de-LI en-CH it-CH"},
-    {".", "\u2019", "\u2212", "gsw rm"},
-    {".", "\u00A0", "-", "dje khq mfe ses twq xh"},
-    {",", "\u2019", "-", "wae"},
-    {",", "\u00A0", "-",
-     "af agq bas be bg br cs de-AT dua dyo en-FI en-ZA eo es-CR ewo ff fr-CA hu hy ka kab kea kk ksf ky lv nmg os pl pt-AO "
-     "pt-CH pt-CV pt-GQ pt-GW pt-LU pt-MO pt-MZ pt-PT pt-ST pt-TL ru sah shi smn sq tg tk tt tzm uz yav zgh sk en-SE uk"},
-    {",", "\u00A0", "\u2212", "fi nb nn no se et ksh lt sv"},
-    {",", ".", "\u2212", "eu fo hr sl"},
-    {",", ".", "-",
-     "ar-DZ ar-LY ar-MA ar-TN ast az bs ca da de dsb en-AT en-BE en-DE en-DK en-NL es fr-LU fr-MA fur fy gl hsb ia id is it jgo "
-     "jv kkj kl km ku lb ln lo lu mgh mk ms-BN ms-ID mua nl nnh pt qu-BO rn ro rw seh sg sr su sw-CD tr vi wo el en-SI"},
-    {",", "\u202F", "-", "fr"},
-    {"\u066B", "\u066C", "-", "ar ckb sd ks lrc mzn ps ur-IN"},
-    {"\u066B", "\u066C", "\u2212", "fa"},
+static const struct symbols symbols_default = {".", ",", "-", "E", ""};
+static const struct symbols symbol_rows[] = {
+    {",", ".", "-", "E",
+     "ast az bs ca da de dsb en-AT en-BE en-DE en-DK en-NL es fr-LU fr-MA fur fy gl hsb ia id is it jgo jv kkj kl km "
+     "ku lb ln lo lu mgh mk ms-BN ms-ID mua nl nnh pt qu-BO rn ro rw seh sg sr su sw-CD tr vi wo"},
+    {",", ".", "-", "e",
+     "el en-SI"},
+    {",", ".", "\u200E-", "E",
+     "ar-DZ ar-LY ar-MA ar-TN"},
+    {",", ".", "\u2212", "E",
+     "eu fo hr"},
+    {",", ".", "\u2212", "e",
+     "sl"},
+    {",", "\u00A0", "-", "E",
+     "af agq bas be bg br cs de-AT dua dyo en-FI en-ZA eo es-CR ewo ff fr-CA hu hy ka kab kea kk ksf ky lv nmg os pl "
+     "pt-AO pt-CH pt-CV pt-GQ pt-GW pt-LU pt-MO pt-MZ pt-PT pt-ST pt-TL ru sah shi smn sq tg tk tt tzm uz yav zgh"},
+    {",", "\u00A0", "-", "\u00D710^",
+     "en-SE"},
+    {",", "\u00A0", "-", "\u0415",
+     "uk"},
+    {",", "\u00A0", "-", "e",
+     "sk"},
+    {",", "\u00A0", "\u2212", "E",
+     "fi nb nn no"},
+    {",", "\u00A0", "\u2212", "\u00B710^",
+     "se"},
+    {",", "\u00A0", "\u2212", "\u00D710^",
+     "et ksh lt sv"},
+    {",", "\u2019", "-", "E",
+     "wae"},
+    {",", "\u202F", "-", "E",
+     "fr"},
+    {".", ",", "-", "E",
+     "es-419 es-BR es-BZ es-CU es-DO es-GT es-HN es-MX es-NI es-PA es-PE es-PR es-SV es-US ff-Adlm sd-Deva"},
+    {".", ",", "-", "e",
+     "en-AU en-CA"},
+    {".", ",", "\u200E-", "E",
+     "ar-EH he ur"},
+    {".", "\u00A0", "-", "E",
+     "dje khq mfe ses twq xh"},
+    {".", "\u2019", "-", "E",
+     "de-CH de-LI en-CH it-CH"},
+    {".", "\u2019", "\u2212", "E",
+     "gsw rm"},
+    {"\u066B", "\u066C", "\u061C-", "\u0627\u0633",
+     "ar sd"},
+    {"\u066B", "\u066C", "\u200E-\u200E", "\u00D7\u06F1\u06F0^",
+     "ks lrc mzn pa-Arab ps ur-IN uz-Arab"},
+    {"\u066B", "\u066C", "\u200E\u2212", "\u00D7\u06F1\u06F0^",
+     "fa"},
+    {"\u066B", "\u066C", "\u200F-", "\u0627\u0633",
+     "ckb"},
 };
 
 /* `tag` (size bytes, '_' as good as '-') is one of the words of `list`. */
@@ -204,16 +238,16 @@ static bool list_has(const char *list, const char *tag, size_t size)
     return false;
 }
 
-static const struct separators *separators_find(const char *locale)
+static const struct symbols *symbols_find(const char *locale)
 {
     size_t size = strlen(locale), language = strcspn(locale, "-_");
     for (int pass = 0; pass < 2; pass++, size = language) {
-        for (size_t i = 0; i < COUNTOF(separator_rows); i++) {
-            if (list_has(separator_rows[i].locales, locale, size))
-                return &separator_rows[i];
+        for (size_t i = 0; i < COUNTOF(symbol_rows); i++) {
+            if (list_has(symbol_rows[i].locales, locale, size))
+                return &symbol_rows[i];
         }
     }
-    return &separators_default;
+    return &symbols_default;
 }
 
 static bool starts_with(const char *p, const char *end, const char *prefix)
@@ -222,8 +256,25 @@ static bool starts_with(const char *p, const char *end, const char *prefix)
     return (size_t)(end - p) >= size && memcmp(p, prefix, size) == 0;
 }
 
+/* The exponent has the locale's minus and any digits. */
+static bool scan_format_exponent(const char *p, const char *end, const struct symbols *with, int64_t *exponent)
+{
+    bool negative = starts_with(p, end, with->minus);
+    if (negative)
+        p += strlen(with->minus);
+    int64_t value = 0;
+    for (bool any = false; p < end || !any; any = true) {
+        int digit = p < end ? parse_unicode_digit(&p, end) : -1;
+        if (digit < 0 || value > INT32_MAX / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *exponent += negative ? -value : value;
+    return true;
+}
+
 /* DecimalFormat("") of a locale: minus, digits with groups, point, digits, E exponent; all of the text. */
-static bool scan_format(const char *p, const char *end, const struct separators *with, struct decimal_text *text)
+static bool scan_format(const char *p, const char *end, const struct symbols *with, struct decimal_text *text)
 {
     text->negative = starts_with(p, end, with->minus);
     if (text->negative)
@@ -252,7 +303,7 @@ static bool scan_format(const char *p, const char *end, const struct separators 
     }
     if (!any || p == end)
         return any;
-    return *p == 'E' && parse_exponent(p + 1, end, false, &text->exponent);
+    return starts_with(p, end, with->exponent) && scan_format_exponent(p + strlen(with->exponent), end, with, &text->exponent);
 }
 
 bool parse_decimal_locale(const char *text, size_t size, const char *locale, int precision, int scale, int128 *out)
@@ -260,6 +311,6 @@ bool parse_decimal_locale(const char *text, size_t size, const char *locale, int
     struct decimal_text parsed = {0};
     bool united_states = !locale || strcasecmp(locale, "en-US") == 0 || strcasecmp(locale, "en_US") == 0;
     bool formed = united_states ? scan_java(text, text + size, true, &parsed)
-                                : scan_format(text, text + size, separators_find(locale), &parsed);
+                                : scan_format(text, text + size, symbols_find(locale), &parsed);
     return formed && round_to_scale(&parsed, precision, scale, out);
 }

@@ -38,8 +38,8 @@ const struct option_spec session_options[] = {
     /* Formats. */
     {.name = "spark.sql.json.enablePartialResults", .kind = OPTION_BOOL, .fallback = "true", .help = "JSON: a bad field is null and the others are kept; false: nothing of its nested value is."},
     {.name = "spark.sql.json.enableExactStringParsing", .kind = OPTION_BOOL, .fallback = "true", .help = "JSON: a STRING column keeps the exact text of other values; false: it is written anew."},
-    {.name = "spark.sql.json.enableDateTimeParsingFallback", .kind = OPTION_BOOL, .help = "JSON: dates and timestamps that do not fit the format are tried as casts. Unset: where no format is given."},
-    {.name = "spark.sql.csv.enableDateTimeParsingFallback", .kind = OPTION_BOOL, .help = "CSV: dates and timestamps that do not fit the format are tried as casts. Unset: where no format is given."},
+    {.name = "spark.sql.legacy.json.enableDateTimeParsingFallback", .kind = OPTION_BOOL, .help = "JSON: dates and timestamps that do not fit the format are tried as casts. Unset: where no format is given."},
+    {.name = "spark.sql.legacy.csv.enableDateTimeParsingFallback", .kind = OPTION_BOOL, .help = "CSV: dates and timestamps that do not fit the format are tried as casts. Unset: where no format is given."},
     {.name = "spark.sql.legacy.json.allowEmptyString.enabled", .kind = OPTION_BOOL, .fallback = "false", .help = "JSON: an empty string is null for types other than STRING and BINARY.", .later = "an empty string is a bad value for such types"},
     {.name = "spark.sql.jsonGenerator.ignoreNullFields", .kind = OPTION_BOOL, .fallback = "true", .help = "JSON output leaves out null fields. The writer's option ignoreNullFields wins."},
     {.name = "spark.sql.json.filterPushdown.enabled", .kind = OPTION_BOOL, .fallback = "true", .help = TUNES},

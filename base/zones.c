@@ -373,6 +373,15 @@ static const struct time_zone *registry_load(struct time_zone *_Atomic *bucket, 
     return found;
 }
 
+static void refuse(enum condition condition, const char *name, size_t size, struct error *err)
+{
+    error_set(err, condition, "the time zone '%.*s' is not known", (int)(size < 100 ? size : 100), name);
+    if (access(zone_folder(), R_OK) != 0)
+        error_hint(err, "The system has no time zone data: install the package tzdata.");
+    else
+        error_hint(err, "Give a region such as Europe/Paris or an offset such as +02:00.");
+}
+
 const struct time_zone *time_zone_find(const char *name, size_t size, struct error *err)
 {
     char key[NAME_SIZE_MAX];
@@ -388,12 +397,16 @@ const struct time_zone *time_zone_find(const char *name, size_t size, struct err
         if (zone)
             return zone;
     }
-    error_set(err, COND_INVALID_TIME_ZONE, "the time zone '%.*s' is not known", (int)(size < 100 ? size : 100), name);
-    if (access(zone_folder(), R_OK) != 0)
-        error_hint(err, "The system has no time zone data: install the package tzdata.");
-    else
-        error_hint(err, "Give a region such as Europe/Paris or an offset such as +02:00.");
+    refuse(COND_INVALID_TIME_ZONE, name, size, err);
     return NULL;
+}
+
+const struct time_zone *time_zone_option(const char *name, struct error *err)
+{
+    const struct time_zone *zone = time_zone_find(name, strlen(name), NULL);
+    if (!zone)
+        refuse(COND_INVALID_TIMEZONE, name, strlen(name), err);
+    return zone;
 }
 
 const struct time_zone *time_zone_utc(void) { return &zone_utc; }

@@ -392,6 +392,26 @@ static ALWAYS_INLINE bool convert(struct csv_rows *rows, const struct csv_target
     }
 }
 
+/* Too large for its type, or no number: rounded far to the left of the point any number fits. */
+static enum condition decimal_fault(const struct csv_settings *settings, const uint8_t *text, size_t size)
+{
+    enum { FAR_LEFT = INT32_MIN / 2 };
+    int128 value;
+    if (parse_decimal_locale((const char *)text, size, settings->locale, 38, FAR_LEFT, &value)) return COND_NUMERIC_OUT_OF_RANGE;
+    return settings->locale ? COND_CANNOT_PARSE_DECIMAL : COND_MALFORMED_RECORD;
+}
+
+/* COND_MALFORMED_RECORD: Spark has no name for it, as with integers and with what goes by a pattern. */
+static NO_INLINE enum condition fault_of(const struct csv_settings *settings, enum csv_target_kind kind, const uint8_t *text, size_t size)
+{
+    switch (kind) {
+    case CSV_DECIMAL: return decimal_fault(settings, text, size);
+    case CSV_TIMESTAMP: return settings->timestamp ? COND_MALFORMED_RECORD : COND_CAST_INVALID_INPUT;
+    case CSV_DATE: return settings->date || settings->prefer_date ? COND_MALFORMED_RECORD : COND_CAST_INVALID_INPUT;
+    default: return COND_MALFORMED_RECORD;
+    }
+}
+
 bool csv_put(struct csv_rows *rows, const struct csv_target *target, const uint8_t *text, size_t size)
 {
     if (target->kind == CSV_SKIP) return true;
@@ -401,6 +421,7 @@ bool csv_put(struct csv_rows *rows, const struct csv_target *target, const uint8
     }
     if (target->kind == CSV_TEXT) return put_text(rows, target->column, text, size);
     if (convert(rows, target, text, size)) return true;
+    if (rows->settings->mode == MODE_FAILFAST && rows->bad == COND_NONE) rows->bad = fault_of(rows->settings, target->kind, text, size);
     csv_put_null(rows, target->column);
     return false;
 }

@@ -26,6 +26,7 @@ struct csv_rows {
     uint32_t row;               /* The row being filled. */
     size_t *room;               /* Per column: bytes its text block holds. */
     bool plain_words;           /* nanValue and its kin do not look like numbers. */
+    enum condition bad;         /* FAILFAST: what Spark calls the first bad field's fault; COND_NONE: none was bad. */
     bool no_memory;             /* *err says so. */
     struct error *err;
 };

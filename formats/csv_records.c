@@ -26,7 +26,12 @@ static bool fail_fast(struct scan *scan, enum bad bad, struct error *err)
     static const char message[] = "malformed records are detected in record parsing: %.*s. Parse Mode: FAILFAST; "
                                   "to process malformed records as null result, try setting the option 'mode' as 'PERMISSIVE'";
     if (bad == BAD_VALUE) {
-        error_set(err, COND_MALFORMED_RECORD, message, shown(text), start);
+        if (scan->rows.bad == COND_NONE || scan->rows.bad == COND_MALFORMED_RECORD) {
+            error_set(err, COND_MALFORMED_RECORD, message, shown(text), start);
+        } else {
+            error_set(err, scan->rows.bad, "a field's text cannot be read as the type of its column, or is too large for it");
+            error_wrap(err, COND_MALFORMED_RECORD, message, shown(text), start);
+        }
     } else {
         error_set(err, COND_MALFORMED_CSV_RECORD, bad == BAD_SIZE ? "malformed CSV record: it is too long%.*s" : "malformed CSV record: %.*s", shown(text), start);
         error_wrap(err, COND_MALFORMED_RECORD, message, shown(text), start);
@@ -66,6 +71,7 @@ bool csv_take_refused(struct scan *scan, struct chunk *chunk, enum csv_parse why
 static void take_back(struct scan *scan)
 {
     for (uint32_t i = 0; i < scan->reader->spec.schema->field_count; i++) csv_take_back(&scan->rows, i);
+    scan->rows.bad = COND_NONE;
 }
 
 static bool put_corrupt_text(struct scan *scan, bool bad)

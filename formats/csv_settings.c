@@ -150,7 +150,7 @@ static bool compile_charset(const struct options *options, struct csv_settings *
     const char *name = options_text(options, "encoding");
     out->charset = charset_find(name);
     return out->charset != CHARSET_UNKNOWN ||
-           bad_value(err, "encoding", name, "expected one of UTF-8, ISO-8859-1, US-ASCII, UTF-16, UTF-16LE, UTF-16BE, UTF-32, UTF-32LE, UTF-32BE");
+           error_set(err, COND_INVALID_PARAMETER_CHARSET, "the value of parameter 'encoding' is invalid: expects one of the charsets 'iso-8859-1', 'us-ascii', 'utf-16', 'utf-16be', 'utf-16le', 'utf-32', 'utf-32be', 'utf-32le', 'utf-8', but got %s", name);
 }
 
 /* Java counts UTF-16 units. */
@@ -197,17 +197,18 @@ static bool compile_datetime(const struct read_spec *spec, struct arena *arena, 
     if (!compile_pattern(options, "dateFormat", arena, &out->date, err)) return false;
     if (!compile_pattern(options, "timestampFormat", arena, &out->timestamp, err)) return false;
     if (!compile_pattern(options, "timestampNTZFormat", arena, &out->timestamp_ntz, err)) return false;
-    static const char conf[] = "spark.sql.csv.enableDateTimeParsingFallback";
+    static const char conf[] = "spark.sql.legacy.csv.enableDateTimeParsingFallback";
     out->date_fallback = conf_bool(spec->session, conf, !out->date);
     out->timestamp_fallback = conf_bool(spec->session, conf, !out->timestamp);
     if (options_given(options, "enableDateTimeParsingFallback"))
         out->date_fallback = out->timestamp_fallback = options_bool(options, "enableDateTimeParsingFallback");
     /* A date without a pattern of the user's is read by yyyy-MM-dd, which takes a part of what CAST takes. */
-    bool strict = !out->date && !out->date_fallback && options_bool(options, "preferDate");
+    out->prefer_date = options_bool(options, "preferDate");
+    bool strict = !out->date && !out->date_fallback && out->prefer_date;
     if (strict && !(out->date = datetime_pattern_compile(arena, "yyyy-MM-dd", options_text(options, "locale"), DATETIME_PARSE, err))) return false;
     out->zone = spec->session->zone;
     const char *zone = options_text(options, "timeZone");
-    if (zone && !(out->zone = time_zone_find(zone, strlen(zone), err))) return error_context(err, "reading option 'timeZone'");
+    if (zone && !(out->zone = time_zone_option(zone, err))) return error_context(err, "reading option 'timeZone'");
     return true;
 }
 
@@ -239,7 +240,7 @@ bool csv_settings_compile(const struct read_spec *spec, struct arena *arena, str
     out->positive_inf = text_option(options, "positiveInf", arena);
     out->negative_inf = text_option(options, "negativeInf", arena);
     const char *locale = options_text(options, "locale");
-    out->locale = strcasecmp(locale, "en-US") == 0 || strcasecmp(locale, "en") == 0 ? NULL : locale;
+    out->locale = strcasecmp(locale, "en-US") == 0 ? NULL : locale;
     return compile_separator(options, out, err) && compile_charset(options, out, err) &&
            compile_line_separator(options, arena, out, err) && compile_datetime(spec, arena, out, err);
 }

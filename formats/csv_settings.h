@@ -36,6 +36,7 @@ struct csv_settings {
     const char *locale;              /* NULL: en-US. */
     const struct time_zone *zone;
     const struct datetime_pattern *date, *timestamp, *timestamp_ntz; /* NULL: the cast grammar. */
+    bool prefer_date;                 /* Dates without a pattern are tried by yyyy-MM-dd first. */
     bool date_fallback, timestamp_fallback;
 };
 

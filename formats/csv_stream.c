@@ -140,6 +140,15 @@ static void walk(const struct scan *scan, size_t from, size_t to, size_t *byte)
             *byte += csv_is_newline(scan->units[i]) ? line_end_size(s, *byte, s->bytes.size) : character_size(s->bytes.data[*byte]);
 }
 
+/* Where a corrupt record's text ends: Spark strips \n, \r and \r\n, and keeps any other separator. */
+static size_t shown_end(const struct csv_stream *s, size_t start, size_t end, bool ended)
+{
+    if (!ended) return end;
+    const uint8_t *text = s->bytes.data;
+    if (text[end] == '\n') return end > start && text[end - 1] == '\r' ? end - 1 : end;
+    return text[end] == '\r' ? end : end + s->separator_size;
+}
+
 static void take_record(struct scan *scan, size_t start, size_t end)
 {
     struct csv_stream *s = &scan->stream;
@@ -148,8 +157,8 @@ static void take_record(struct scan *scan, size_t start, size_t end)
     if (end > start && csv_is_newline(scan->units[end - 1])) text_stop--;
     size_t text_end = byte;
     walk(scan, start, text_stop, &text_end);
+    scan->record.text = slice_of(s->bytes.data + byte, shown_end(s, byte, text_end, text_stop < end) - byte);
     scan->record.byte = s->byte_start + (int64_t)byte;
-    scan->record.text = slice_of(s->bytes.data + byte, text_end - byte);
     walk(scan, text_stop, end, &text_end);
     s->guess = 2 * (text_end - s->byte_at) + 64;
     s->byte_at = text_end;
@@ -214,6 +223,7 @@ bool csv_stream_line(struct scan *scan, bool one_more)
     const uint8_t *feed = from < s->bytes.size ? memchr(s->bytes.data + from, '\n', s->bytes.size - from) : NULL;
     if (!feed || feed == start) return false;
     bool carriage = s->separator_size == 2;
+    if (!carriage && feed[-1] == '\r') return false; /* A field's, but not in a corrupt record's text. */
     if (carriage && feed[-1] != '\r') return false;
     s->line_end = (size_t)(feed - s->bytes.data) - carriage;
     scan->record.byte = s->byte_start + (int64_t)s->byte_at;

@@ -115,50 +115,16 @@ static bool compile_datetime(const struct read_spec *spec, struct arena *arena, 
     if (!compile_pattern(options, "dateFormat", arena, &out->date, err)) return false;
     if (!compile_pattern(options, "timestampFormat", arena, &out->timestamp, err)) return false;
     if (!compile_pattern(options, "timestampNTZFormat", arena, &out->timestamp_ntz, err)) return false;
-    static const char conf[] = "spark.sql.json.enableDateTimeParsingFallback";
+    static const char conf[] = "spark.sql.legacy.json.enableDateTimeParsingFallback";
     out->date_fallback = conf_bool(spec->session, conf, !out->date);
     out->timestamp_fallback = conf_bool(spec->session, conf, !out->timestamp);
     if (options_given(options, "enableDateTimeParsingFallback"))
         out->date_fallback = out->timestamp_fallback = options_bool(options, "enableDateTimeParsingFallback");
     out->zone = spec->session->zone;
     const char *zone = options_text(options, "timeZone");
-    if (zone && !(out->zone = time_zone_find(zone, strlen(zone), err))) return error_context(err, "while reading option 'timeZone'");
+    if (zone && !(out->zone = time_zone_option(zone, err))) return error_context(err, "while reading option 'timeZone'");
     out->zone_is_utc = time_zone_is_utc(out->zone);
     return true;
-}
-
-/* Separators of java.text.DecimalFormat (CLDR) by language; a row with a country comes before its language's. */
-struct decimal_locale {
-    const char *tag, *group;
-    char point;
-};
-static const struct decimal_locale decimal_locales[] = {
-    {"de-CH", "\xe2\x80\x99", '.'}, {"de-LI", "\xe2\x80\x99", '.'}, {"de-AT", "\xc2\xa0", ','}, {"de", ".", ','},
-    {"it-CH", "\xe2\x80\x99", '.'}, {"it", ".", ','}, {"es-MX", ",", '.'}, {"es-US", ",", '.'}, {"es", ".", ','},
-    {"nl", ".", ','}, {"pt-PT", "\xc2\xa0", ','}, {"pt", ".", ','}, {"da", ".", ','}, {"tr", ".", ','}, {"id", ".", ','},
-    {"el", ".", ','}, {"ro", ".", ','}, {"hr", ".", ','}, {"sl", ".", ','}, {"vi", ".", ','},
-    {"fr-CA", "\xc2\xa0", ','}, {"fr", "\xe2\x80\xaf", ','}, {"pl", "\xc2\xa0", ','}, {"ru", "\xc2\xa0", ','},
-    {"uk", "\xc2\xa0", ','}, {"cs", "\xc2\xa0", ','}, {"sk", "\xc2\xa0", ','}, {"sv", "\xc2\xa0", ','},
-    {"nb", "\xc2\xa0", ','}, {"no", "\xc2\xa0", ','}, {"fi", "\xc2\xa0", ','}, {"hu", "\xc2\xa0", ','}, {"bg", "\xc2\xa0", ','},
-    {"en", ",", '.'}, {"ja", ",", '.'}, {"zh", ",", '.'}, {"ko", ",", '.'}, {"th", ",", '.'}, {"he", ",", '.'},
-};
-
-static void compile_decimal_locale(const char *locale, struct ndjson_settings *out)
-{
-    out->decimal_us = true;
-    if (!locale || strcasecmp(locale, "en-US") == 0) return;
-    for (size_t i = 0; i < COUNTOF(decimal_locales); i++) {
-        size_t size = strlen(decimal_locales[i].tag);
-        if (strncasecmp(locale, decimal_locales[i].tag, size) != 0) continue;
-        if (locale[size] && locale[size] != '-' && locale[size] != '_') continue;
-        out->decimal_us = false;
-        out->decimal_group = decimal_locales[i].group;
-        out->decimal_point = decimal_locales[i].point;
-        return;
-    }
-    out->decimal_us = false; /* Java's root locale. */
-    out->decimal_group = ",";
-    out->decimal_point = '.';
 }
 
 bool ndjson_settings_compile(const struct read_spec *spec, struct arena *arena, struct ndjson_settings *out, struct error *err)
@@ -181,6 +147,6 @@ bool ndjson_settings_compile(const struct read_spec *spec, struct arena *arena, 
     if (!compile_charset(options, out, err) || !compile_separator(options, arena, out, err)) return false;
     out->exact_strings = !out->charset_given && conf_bool(spec->session, "spark.sql.json.enableExactStringParsing", true);
     if (!compile_datetime(spec, arena, out, err)) return false;
-    compile_decimal_locale(options_text(options, "locale"), out);
+    out->locale = options_text(options, "locale");
     return true;
 }

@@ -21,9 +21,7 @@ struct ndjson_settings {
     bool zone_is_utc;
     const struct datetime_pattern *date, *timestamp, *timestamp_ntz; /* NULL: the cast grammar. */
     bool date_fallback, timestamp_fallback;
-    bool decimal_us;           /* Commas are dropped and the rest is a BigDecimal. */
-    const char *decimal_group; /* UTF-8 of the grouping separator; NULL where decimal_us. */
-    char decimal_point;
+    const char *locale;        /* Whose separators DECIMAL strings have. */
     bool fast;                 /* Nothing here changes what the fast path takes for granted. */
 };
 

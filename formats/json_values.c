@@ -94,52 +94,9 @@ bool ndjson_number_word(const uint8_t *text, size_t size, double *out)
     return false;
 }
 
-static bool decimal_us(const char *text, size_t size, const struct type *type, int128 *out)
-{
-    bool overflow;
-    if (!memchr(text, ',', size)) return parse_decimal(text, size, type->precision, type->scale, out, &overflow);
-    struct buffer plain = {0};
-    for (size_t i = 0; i < size; i++)
-        if (text[i] != ',') buffer_byte(&plain, (uint8_t)text[i]);
-    bool good = parse_decimal(buffer_string(&plain), plain.size, type->precision, type->scale, out, &overflow);
-    buffer_free(&plain);
-    return good;
-}
-
-/* java.text.DecimalFormat: groups before the point only, and a digit behind each of them. */
-static bool plain_from_locale(const struct ndjson_settings *settings, const char *text, size_t size, struct buffer *plain)
-{
-    size_t group = strlen(settings->decimal_group);
-    bool point = false, digit_due = false;
-    for (size_t i = 0; i < size; i++) {
-        if (!point && size - i >= group && memcmp(text + i, settings->decimal_group, group) == 0) {
-            digit_due = true;
-            i += group - 1;
-        } else if (!point && text[i] == settings->decimal_point && !digit_due) {
-            point = true;
-            buffer_byte(plain, '.');
-        } else if ((text[i] >= '0' && text[i] <= '9') || (text[i] == '-' && i == 0)) {
-            digit_due = false;
-            buffer_byte(plain, (uint8_t)text[i]);
-        } else if (text[i] == 'E' && !digit_due) {
-            buffer_append(plain, text + i, size - i);
-            return true;
-        } else {
-            return false;
-        }
-    }
-    return !digit_due;
-}
-
 bool ndjson_decimal_text(const struct ndjson_settings *settings, const char *text, size_t size, const struct type *type, int128 *out)
 {
-    if (settings->decimal_us) return decimal_us(text, size, type, out);
-    struct buffer plain = {0};
-    bool overflow;
-    bool good = plain_from_locale(settings, text, size, &plain) &&
-                parse_decimal(buffer_string(&plain), plain.size, type->precision, type->scale, out, &overflow);
-    buffer_free(&plain);
-    return good;
+    return parse_decimal_locale(text, size, settings->locale, type->precision, type->scale, out);
 }
 
 /* Dates and times --------------------------------------------------------------------------- */

@@ -102,7 +102,7 @@ bool text_times_init(struct text_times *times, const struct options *options, co
     if (!options)
         return true;
     const char *zone = options_text(options, "timeZone");
-    if (zone && !(times->zone = time_zone_find(zone, strlen(zone), err)))
+    if (zone && !(times->zone = time_zone_option(zone, err)))
         return error_context(err, "while reading option 'timeZone'");
     struct {
         const char *name;

@@ -272,7 +272,12 @@ static void locales_have_their_own_separators(void **state)
                 {"de-DE", "1234.56", "123456.00"}, {"de-DE", "+1", "bad"}, {"de-DE", "1.", "bad"}, {"de-DE", "1,", "1.00"}, {"de-DE", "", "bad"},
                 {"de-DE", "-1.000,005", "-1000.01"}, {"de", "1,5", "1.50"}, {"de_AT", "1\u00A0234,5", "1234.50"}, {"de-CH", "1\u2019234.5", "1234.50"},
                 {"fr-FR", "1\u202F234,5", "1234.50"}, {"en-GB", "1,2,3.5", "123.50"}, {"es-MX", "1,234.5", "1234.50"}, {"es-ES", "1.234,5", "1234.50"},
-                {"de-DE", "1E2", "100.00"}, {"de-DE", "1e2", "bad"}, {"sv-SE", "\u22121,5", "-1.50"}, {"en-US", "123456789", "bad"}};
+                {"de-DE", "1E2", "100.00"}, {"de-DE", "1e2", "bad"}, {"sv-SE", "\u22121,5", "-1.50"}, {"en-US", "123456789", "bad"},
+                /* Only en-US is BigDecimal's grammar; elsewhere exponents and minus signs are the locale's. */
+                {"en", "1e3", "bad"}, {"en", "1E3", "1000.00"}, {"el-GR", "1e3", "1000.00"}, {"el-GR", "1E3", "bad"},
+                {"sv-SE", "1\u00D710^3", "1000.00"}, {"sv-SE", "5\u00D710^\u22121", "0.50"}, {"uk", "1\u04153", "1000.00"},
+                {"ar", "-5", "bad"}, {"ar", "\u061C-5", "-5.00"}, {"he", "\u200E-5", "-5.00"},
+                {"de-DE", "1E", "bad"}, {"de-DE", "1E-\u0661", "0.10"}, {"de-DE", "1E99999999999", "bad"}};
     char out[DECIMAL_TEXT_MAX + 1];
     for (size_t i = 0; i < COUNTOF(rows); i++) {
         int128 value;

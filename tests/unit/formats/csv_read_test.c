@@ -202,7 +202,7 @@ static void test_separators(void **state)
     expect_refused(&(struct setup){.schema = "a INT", .options = {{"sep", "\\q"}}}, COND_DELIMITER_SPECIAL);
     expect_refused(&(struct setup){.schema = "a INT", .options = {{"quote", "''"}}}, COND_OPTION_VALUE_EXCEEDS_ONE_CHARACTER);
     expect_refused(&(struct setup){.schema = "a INT", .options = {{"lineSep", "###"}}}, COND_INLET_BAD_OPTION_VALUE);
-    expect_refused(&(struct setup){.schema = "a INT", .options = {{"encoding", "klingon"}}}, COND_INLET_BAD_OPTION_VALUE);
+    expect_refused(&(struct setup){.schema = "a INT", .options = {{"encoding", "klingon"}}}, COND_INVALID_PARAMETER_CHARSET);
     expect_refused(&(struct setup){.schema = "a ARRAY<INT>"}, COND_UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE);
 }
 

@@ -176,7 +176,7 @@ static void wrong_options_are_refused(void **state)
     REFUSED("a INT", COND_INLET_BAD_OPTION_VALUE, "lineSep", "");
     REFUSED("a DATE", COND_INLET_BAD_OPTION_VALUE, "dateFormat", "HH");
     REFUSED("a DATE", COND_DATETIME_PATTERN_RECOGNITION, "dateFormat", "YYYY");
-    REFUSED("a INT", COND_INVALID_TIME_ZONE, "timeZone", "Nowhere");
+    REFUSED("a INT", COND_INVALID_TIMEZONE, "timeZone", "Nowhere");
     assert_refused(&json_encoder, "m MAP<ARRAY<INT>,INT>", NULL, COND_UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE);
 }
 
