@@ -234,10 +234,13 @@ enum ndjson_step ndjson_next_element(struct ndjson_parser *parser, bool first)
     return ndjson_skip_blanks(parser) ? NDJSON_STEP_ITEM : NDJSON_STEP_SYNTAX;
 }
 
-/* Bytes that Jackson takes in a name without quotes. */
+/* Bytes that Jackson takes in a name without quotes: of those beyond ASCII the ones that, taken for Latin-1, are part
+ * of a Java identifier; é (C3 A9) is refused for its second byte. */
 static bool is_name_byte(uint8_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x7f || (c && strchr("_$@#*+-", c));
+    if (c < 0x7f) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("_$@#*+-", c));
+    if (c < 0xa0 || c >= 0xc0) return c != 0xd7 && c != 0xf7;
+    return (c >= 0xa2 && c <= 0xa5) || c == 0xaa || c == 0xad || c == 0xb5 || c == 0xba;
 }
 
 static bool read_bare_name(struct ndjson_parser *parser, struct ndjson_token *token)
