@@ -127,6 +127,7 @@ bool runs_decode(enum table table, const struct kv_row *row, struct arena *arena
 {
     struct slice payload;
     if (!check_row(table, row->key, row->value, &payload, err)) return false;
+    if (row->key.size != 10 || key_read(row->key, 2, 8) > INT64_MAX) return damaged(err, "a run of files of the ledger stands under a key that is none");
     struct unpack in = unpack_of(payload);
     run->source_id = (uint32_t)key_read(row->key, 0, 2);
     run->batch_id = table == TABLE_DONE ? (int64_t)get_unsigned(&in) : -1;
