@@ -27,6 +27,7 @@ struct cleaner {
     const char *last_plain;    /* Source folder known to be reached without links. */
     const char **dirty;        /* Folders to sync before the ledger hears of it. */
     size_t dirty_count, dirty_capacity;
+    struct error lost;         /* A sync failed: what that folder holds is not to be trusted by this process again. */
 };
 
 static int rename_noreplace(const char *from, const char *to)
@@ -225,8 +226,10 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
             return outcome(CLEAN_DONE, target, NULL);
         }
         if (errno == ENOENT && access(aside, F_OK) != 0) return outcome(CLEAN_GONE, NULL, NULL);
+        if (err.condition && errno == EIO) cleaner->lost = err;
         if (errno != EEXIST) return give_back(cleaner, aside, path, "move to the archive", target);
-        if (same_content(aside, target)) {
+        if (same_content(aside, target)) { /* A copy that an earlier run made; its name must be durable before the original goes. */
+            if (!directory_sync(cleaner->last_made, &cleaner->lost)) return give_back(cleaner, aside, path, "sync the folder of", target);
             if (unlink(aside) != 0) return give_back(cleaner, aside, path, "remove", aside);
             mark_dirty(cleaner, file->directory);
             return outcome(CLEAN_DONE, target, NULL);
@@ -286,6 +289,14 @@ static bool sync_dirty(struct cleaner *cleaner, struct error *err)
     return true;
 }
 
+/* After a failed sync nothing more is done in this run (F6): the next one begins with what the disk really holds. */
+static bool is_lost(const struct cleaner *cleaner, struct error *err)
+{
+    if (!error_is_set(&cleaner->lost)) return false;
+    if (err) *err = cleaner->lost;
+    return true;
+}
+
 static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct clean_result_counts *counts, struct error *err)
 {
     struct ledger_input *files;
@@ -294,6 +305,7 @@ static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct
     for (size_t i = 0; i < count; i++) {
         struct cleaned_file result = clean_one(cleaner, &files[i]);
         count_result(counts, result.result);
+        if (is_lost(cleaner, err)) return false;
         if (result.result == CLEAN_RETRY) continue;
         if (!sync_dirty(cleaner, err) || !ledger_cleaned_retry(ledger, files[i].source_id, files[i].ordinal, &result, err)) return false;
     }
@@ -315,6 +327,7 @@ static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t
         for (size_t i = 0; i < cleaning.file_count; i++) {
             results[i] = clean_one(cleaner, &cleaning.files[i]);
             count_result(counts, results[i].result);
+            if (is_lost(cleaner, err)) return false;
         }
         if (!sync_dirty(cleaner, err)) return false;
         if (!ledger_cleaned(ledger, cleaning.batch_id, results, cleaning.file_count, cleaning.file_count < CLEAN_SLICE,
