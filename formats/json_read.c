@@ -164,7 +164,8 @@ static enum framing next_line(struct scan *scan, struct error *err)
     struct line line;
     enum lines_pull pull = lines_next(scan->lines, &line, err);
     if (pull != LINES_RECORD) return pull == LINES_END ? FRAMED_END : FRAMED_FAILED;
-    size_t mark = line.byte == 0 && line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* A file may have one, and its first line another. */
+    /* A file may have one, and its first line another. An oversize line has no bytes here. */
+    size_t mark = !line.oversize && line.byte == 0 && line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     record->raw = record->text = slice_of(line.data + mark, line.size - mark);
     record->byte = line.byte;
     record->byte_end = line.byte_end;
