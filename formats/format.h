@@ -47,6 +47,9 @@ struct read_spec {
 
 /* The file that was opened is the one that was planned, and as it was then. */
 bool range_check_as_planned(const struct file_range *range, const struct object_stat *opened, struct error *err) MUST_CHECK;
+/* Reading failed with *err. True: it is damage (or an I/O error) and `ignore` is set: noted in the outcome, the range ends here. False:
+ * *err names the file, and for damage the record and byte. */
+bool range_ignore_damage(const struct file_range *range, struct range_outcome *outcome, bool ignore, struct error *err) MUST_CHECK;
 
 enum pull { PULL_CHUNK, PULL_END, PULL_FAILED };
 

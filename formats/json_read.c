@@ -103,22 +103,7 @@ static bool end_range(struct scan *scan, struct error *err)
 /* Reading failed. True: that is to be ignored, and the range ends here. */
 static bool ignore_damage(struct scan *scan, struct error *err)
 {
-    const struct file_range *range = &scan->ranges[scan->range_index];
-    bool damage = err->condition == COND_INLET_DAMAGED_FILE;
-    if ((damage || err->condition == COND_INLET_IO) && scan->reader->spec.ignore_corrupt_files) {
-        struct range_outcome *outcome = scan_outcome(scan);
-        outcome->ignored_corrupt = true;
-        snprintf(outcome->damage, sizeof outcome->damage, "%.255s", err->message);
-        error_clear(err);
-        return true;
-    }
-    if (damage) {
-        int64_t byte = err->byte;
-        error_wrap(err, COND_FAILED_READ_FILE, "encountered error while reading file %s", range->path);
-        return error_at(err, range->path, scan_outcome(scan)->records_framed + 1, byte);
-    }
-    if (!err->file[0]) error_at(err, range->path, 0, -1);
-    return false;
+    return range_ignore_damage(&scan->ranges[scan->range_index], &scan->outcomes[scan->range_index], scan->reader->spec.ignore_corrupt_files, err);
 }
 
 /* Records ----------------------------------------------------------------------------------- */
