@@ -107,7 +107,8 @@ $(VENV)/.done: tests/requirements.txt
 
 # --- Tests ---------------------------------------------------------------------------------------------------------
 # check installs first, then starts make anew: the packages decide what can be built.
-PROVE := prove --timer --merge
+# Of a test that failed the log says why, also where nobody can run it again.
+PROVE := prove --timer --merge --failures --comments
 .PHONY: check check-all tidy
 check:
 	@$(MAKE) --no-print-directory deps-test
@@ -184,7 +185,7 @@ build/release/crash/crashpoint: tests/crash/crashpoint.c
 # --- Nothing lost, nothing twice: a sample in `make check`, every point in `make crash` (docs/reliability.md). ---------
 CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/memory_test.py tests/crash/plants_test.py
 CRASH_TOOLS := build/release/crash/crashpoint build/release/crash/nomemory.so
-CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --comments --exec '$(PYTHON)'
+CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)'
 .PHONY: crash crash-sample
 check-all: crash-sample
 build/release/crash/nomemory.so: tests/crash/nomemory.c
@@ -229,4 +230,4 @@ SOAK_RECORDS ?= 10000000
 SOAK_KILLS ?= 1000
 .PHONY: soak
 soak: all venv
-	INLET=$(CURDIR)/build/inlet INLET_SOAK_RECORDS=$(SOAK_RECORDS) INLET_SOAK_KILLS=$(SOAK_KILLS) $(PROVE) --comments --exec '$(PYTHON)' tests/pipelines/soak_test.py
+	INLET=$(CURDIR)/build/inlet INLET_SOAK_RECORDS=$(SOAK_RECORDS) INLET_SOAK_KILLS=$(SOAK_KILLS) $(PROVE) --exec '$(PYTHON)' tests/pipelines/soak_test.py
