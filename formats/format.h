@@ -20,6 +20,7 @@ struct file_range {
     int64_t start, end;      /* Bytes as stored; end -1: whole file (always so for compressed files). */
     int64_t size, mtime_us;  /* As planned; -1: not checked. Otherwise a file that differs is INLET_FILE_CHANGED. */
     uint64_t inode;          /* The same; 0: not checked. */
+    bool read_ahead;         /* A processor is free: decompress on a thread of its own. */
 };
 
 /* What became of a range. L6: records = rows_given's records + dropped + bad... per the mode:

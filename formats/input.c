@@ -2,6 +2,7 @@
 #include "formats/input.h"
 #include "base/panic.h"
 #include "formats/codecs_hadoop.h"
+#include "formats/read_ahead.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -67,6 +68,7 @@ struct input {
     struct slice pending;      /* What of them is not decoded yet. */
     bool stored_end, ended;
     const char *damage;        /* Told by the next read: the bytes before it come first. */
+    struct read_ahead *ahead;  /* Its thread has the store and the decoder. */
     /* Conversion to UTF-8. */
     bool convert;
     enum charset charset;      /* Without a mark: that was looked at. */
@@ -166,10 +168,24 @@ static bool read_decoded(struct input *input, void *buffer, size_t size, size_t 
     return *got || !input->damage || tell_damage(input, err);
 }
 
+static bool read_decoded_ahead(void *source, void *buffer, size_t size, size_t *got, struct error *err)
+{
+    struct input *input = source;
+    *got = 0;
+    if (cancel_now(input->cancel)) return error_set(err, COND_INLET_CANCELLED, "reading \"%s\" was stopped", input->name);
+    return read_decoded(input, buffer, size, got, err);
+}
+
+void input_read_ahead(struct input *input)
+{
+    if (input->decoder) input->ahead = read_ahead_start(read_decoded_ahead, input);
+}
+
 static bool read_raw(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err)
 {
     *got = 0;
     if (cancel_now(input->cancel)) return error_set(err, COND_INLET_CANCELLED, "reading \"%s\" was stopped", input->name ? input->name : "");
+    if (input->ahead) return read_ahead_take(input->ahead, buffer, size, got, err);
     return input->decoder ? read_decoded(input, buffer, size, got, err) : read_plain(input, buffer, size, past_end, got, err);
 }
 
@@ -280,6 +296,7 @@ bool input_check_unchanged(struct input *input, struct error *err)
 void input_close(struct input *input)
 {
     if (!input) return;
+    read_ahead_stop(input->ahead);
     if (input->state) input->decoder->fini(input->state);
     if (input->file) input->store->close(input->file);
     free(input->state);

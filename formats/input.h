@@ -27,6 +27,9 @@ struct input *input_memory(struct slice bytes, int64_t byte_start);
 /* Reads up to `size` bytes into `buffer`; *got 0 means the end. May go past `end` of the range when asked
  * with past_end (to finish the record that began inside it). */
 bool input_read(struct input *input, void *buffer, size_t size, bool past_end, size_t *got, struct error *err) MUST_CHECK;
+/* A thread of its own decompresses ahead of the reads. Before the first read; nothing where there is no codec. For whole reads: until
+ * their end or failure the counters below stand still. */
+void input_read_ahead(struct input *input);
 /* From now on reads deliver valid UTF-8: text of `charset` is converted, ill-formed parts become U+FFFD, and a byte order mark at
  * the start is dropped. For whole files, before the first read. A read may end inside a character. */
 void input_convert(struct input *input, enum charset charset);

@@ -81,6 +81,7 @@ static bool open_range(struct scan *scan, struct error *err)
     int64_t open_at = scan->lines ? lines_open_at(&settings->lines, range->start) : range->start;
     scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
     if (!scan->input || !range_check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
+    if (range->read_ahead) input_read_ahead(scan->input);
     if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
     bool compressed = codec_of_path(range->path) != CODEC_NONE;
     scan->parser.exact_strings = settings->exact_strings && !(settings->multi_line && compressed);

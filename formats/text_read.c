@@ -131,6 +131,7 @@ static bool open_range(struct scan *scan, struct error *err)
     int64_t open_at = scan->lines ? lines_open_at(&scan->reader->lines, range->start) : range->start;
     scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
     if (!scan->input || !range_check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
+    if (range->read_ahead) input_read_ahead(scan->input);
     if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
     scan->first_line = range->start == 0;
     scan->segment_due = true;

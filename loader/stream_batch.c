@@ -94,7 +94,7 @@ static bool stage_batch(struct stream *stream, struct batch_run *run, struct err
         return false;
     }
     lay_out_outcomes(stream->batch_arena, run);
-    run->tasks = tasks_resolve(stream->batch_arena, &open->plan, open->files, true);
+    run->tasks = tasks_resolve(stream->batch_arena, &open->plan, open->files, stream->context->thread_count, true);
     struct execution execution = {
         .context = stream->context, .reader_ops = stream->pipeline->reader.reader, .reader = stream->resolved.reader,
         .read_schema = stream->resolved.read_schema, .project = stream->resolved.passes_through ? NULL : &stream->resolved.plan,

@@ -83,8 +83,12 @@ struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *file
 
 const char *input_path(struct arena *arena, const struct ledger_input *file) { return path_join(arena, file->directory, file->name); }
 
-struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, bool check_unchanged)
+/* Below this a thread costs more than it gives. */
+enum { READ_AHEAD_FROM = 1 << 20 };
+
+struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, unsigned workers, bool check_unchanged)
 {
+    size_t last_round = plan->task_count - plan->task_count % (workers ? workers : 1); /* From here on some workers have nothing to do. */
     struct source_task *tasks = ARENA_ARRAY(arena, struct source_task, plan->task_count + 1);
     uint32_t last = UINT32_MAX;
     const char *path = NULL;
@@ -100,7 +104,8 @@ struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, 
             if (piece->file_index != last) path = input_path(arena, file);
             last = piece->file_index;
             int64_t size = check_unchanged ? file->size : -1, mtime = check_unchanged ? file->mtime_us : -1;
-            task->ranges[j] = (struct file_range){path, piece->start, piece->end, size, mtime, check_unchanged ? file->inode : 0};
+            task->ranges[j] = (struct file_range){path, piece->start, piece->end, size, mtime, check_unchanged ? file->inode : 0,
+                                                  i >= last_round && file->size >= READ_AHEAD_FROM};
             task->file_index[j] = piece->file_index;
             task->bytes += (piece->end < 0 ? file->size : piece->end) - piece->start;
         }

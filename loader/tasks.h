@@ -11,5 +11,5 @@ struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *file
                             const struct reader_ops *ops, const struct reader *reader, size_t *task_count);
 
 /* The work of a plan's tasks: ranges with paths, sizes and times as planned. `check_unchanged` off: sizes are not compared. */
-struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, bool check_unchanged);
+struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, unsigned workers, bool check_unchanged);
 const char *input_path(struct arena *arena, const struct ledger_input *file);

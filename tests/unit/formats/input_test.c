@@ -31,10 +31,13 @@ static void make_text(struct buffer *out, size_t size)
     }
 }
 
+static bool ahead; /* All tests run twice: by the reading thread, and with one that decompresses ahead. */
+
 static bool read_all(const char *path, size_t step, struct buffer *out, struct error *err)
 {
     struct input *input = input_open(&local_store, path, 0, -1, NULL, NULL, err);
     if (!input) return false;
+    if (ahead) input_read_ahead(input);
     size_t got;
     bool ok;
     while ((ok = input_read(input, buffer_reserve(out, step), step, false, &got, err)) && got) out->size += got;
@@ -250,13 +253,46 @@ static void test_pages(void **state)
     buffer_free(&plain);
 }
 
+/* Closed before its end: the thread must not outlive the file. */
+static void test_closed_early(void **state)
+{
+    (void)state;
+    struct buffer plain = {0}, stored = {0};
+    struct error err = {0};
+    char path[100], part[5000];
+    size_t got;
+    make_text(&plain, 8000000);
+    assert_true(codec_compress(CODEC_GZIP, (struct slice){plain.data, plain.size}, &stored, &err));
+    path_for(path, CODEC_GZIP);
+    write_file(path, stored.data, stored.size);
+    for (size_t reads = 0; reads < 20; reads++) {
+        struct input *input = input_open(&local_store, path, 0, -1, NULL, NULL, &err);
+        assert_non_null(input);
+        input_read_ahead(input);
+        for (size_t i = 0; i < reads; i++) {
+            assert_true(input_read(input, part, sizeof part, false, &got, &err));
+            assert_int_equal(got, sizeof part);
+            assert_memory_equal(part, plain.data + i * sizeof part, sizeof part);
+        }
+        input_close(input);
+    }
+    buffer_free(&stored);
+    buffer_free(&plain);
+}
+
+static int read_alone(void **state) { (void)state; return ahead = false; }
+static int read_with_thread(void **state) { (void)state; return !(ahead = true); }
+#define ALONE(test) cmocka_unit_test_setup(test, read_alone)
+#define AHEAD(test) {#test " ahead", test, read_with_thread, NULL, NULL}
+
 int main(void)
 {
     if (!mkdtemp(folder)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_concatenated_segments), cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_trailing_zero_bytes), cmocka_unit_test(test_garbage), cmocka_unit_test(test_lz4_frame),
-        cmocka_unit_test(test_range), cmocka_unit_test(test_names), cmocka_unit_test(test_pages),
+        ALONE(test_round_trip), ALONE(test_concatenated_segments), ALONE(test_truncated), ALONE(test_trailing_zero_bytes), ALONE(test_garbage),
+        ALONE(test_lz4_frame), ALONE(test_range), ALONE(test_names), ALONE(test_pages),
+        AHEAD(test_round_trip), AHEAD(test_concatenated_segments), AHEAD(test_truncated), AHEAD(test_trailing_zero_bytes), AHEAD(test_garbage),
+        AHEAD(test_lz4_frame), AHEAD(test_closed_early),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     for (size_t c = 0; c < COUNTOF(all_codecs); c++) {
