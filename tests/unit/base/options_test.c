@@ -1,12 +1,7 @@
 /* Option tables: value grammars, aliases, unknown names, what comes later. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "base/options.h"
 #include "base/session.h"
+#include "tests/unit/fixture.h"
 
 static const struct option_spec table[] = {
     {.name = "header", .kind = OPTION_BOOL, .fallback = "false", .help = "."},
@@ -28,9 +23,6 @@ static const struct option_spec table[] = {
     {.name = "resourceTag.*", .kind = OPTION_TEXT, .help = "."},
     {.name = NULL},
 };
-
-static struct arena *arena;
-static struct error err;
 
 static bool parse_as(const char *owner, const struct option_input *inputs, size_t count, struct options *out)
 {
@@ -252,20 +244,6 @@ static void settings_have_help_and_valid_defaults(void **state)
         assert_non_null(spec->help);
         assert_true(strncmp(spec->name, "spark.", 6) == 0);
     }
-}
-
-static int start(void **state)
-{
-    (void)state;
-    arena = arena_new("test");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 int main(void)

@@ -1,15 +1,6 @@
 /* Configuration trees from YAML and JSON: kinds, lines, bounds. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "base/tree.h"
-
-static struct arena *arena;
-static struct error err;
+#include "tests/unit/fixture.h"
 
 typedef struct tree *parse_fn(struct arena *, struct slice, struct error *);
 
@@ -143,20 +134,6 @@ static void random_text_does_no_harm(void **state)
         assert_true(!yaml || yaml->kind <= TREE_MAP);
         arena_reset(arena);
     }
-}
-
-static int start(void **state)
-{
-    (void)state;
-    arena = arena_new("test");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 int main(void)

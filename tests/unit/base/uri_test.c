@@ -1,14 +1,6 @@
 /* URIs, partition names and globs as Spark and Hadoop have them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "base/uri.h"
-
-static struct arena *arena;
+#include "tests/unit/fixture.h"
 
 static void paths_are_escaped_as_java_does(void **state)
 {
@@ -51,7 +43,6 @@ static void partition_values_are_escaped_as_hive_does(void **state)
 
 static bool matches(const char *pattern, const char *text)
 {
-    struct error err;
     error_clear(&err);
     struct glob *glob = glob_compile(arena, pattern, &err);
     assert_non_null(glob);
@@ -82,7 +73,6 @@ static void broken_globs_are_refused(void **state)
     (void)state;
     static const char *const cases[] = {"[a", "{a,b", "a\\", "[]", "[a-", "{{a}", "[^"};
     for (size_t i = 0; i < COUNTOF(cases); i++) {
-        struct error err;
         error_clear(&err);
         assert_null(glob_compile(arena, cases[i], &err));
         assert_int_equal(err.condition, COND_INLET_BAD_OPTION_VALUE);
@@ -123,20 +113,6 @@ static void random_globs_do_no_harm(void **state)
         if (glob) (void)glob_match(glob, text);
         if (round % 1000 == 0) arena_reset(arena);
     }
-}
-
-static int start(void **state)
-{
-    (void)state;
-    arena = arena_new("test");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 int main(void)

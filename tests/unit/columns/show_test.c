@@ -1,14 +1,7 @@
 /* The console table and values cast to text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "columns/show.h"
+#include "tests/unit/fixture.h"
 
-static struct arena *arena;
-static struct error err;
 static struct session session;
 
 static void set_text(struct column *column, const char *const *texts, uint32_t count)
@@ -161,19 +154,10 @@ static void no_columns_and_no_rows_are_tables_too(void **state)
     chunk_fini(&chunk);
 }
 
-static int start(void **state)
+static int start_here(void **state)
 {
-    (void)state;
-    arena = arena_new("test");
     session.zone = time_zone_utc();
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
+    return start(state);
 }
 
 int main(void)
@@ -186,5 +170,5 @@ int main(void)
         cmocka_unit_test(numbers_and_times_are_sparks),
         cmocka_unit_test(no_columns_and_no_rows_are_tables_too),
     };
-    return cmocka_run_group_tests_name("show", tests, start, stop);
+    return cmocka_run_group_tests_name("show", tests, start_here, stop);
 }

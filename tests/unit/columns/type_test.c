@@ -1,15 +1,6 @@
 /* Types: DDL and JSON forms, errors, depth. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "columns/type.h"
-
-static struct arena *arena;
-static struct error err;
+#include "tests/unit/fixture.h"
 
 static const struct type *ddl(const char *text)
 {
@@ -189,20 +180,6 @@ static void random_text_does_no_harm(void **state)
         free(exact);
         arena_reset(arena);
     }
-}
-
-static int start(void **state)
-{
-    (void)state;
-    arena = arena_new("test");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 int main(void)

@@ -1,15 +1,7 @@
 /* The query's list of columns: what is taken, what is refused and how. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "engine/select.h"
+#include "tests/unit/fixture.h"
 
-static struct arena *arena;
-static struct error err;
 static struct session session;
 
 /* Data columns, a partition column, the hidden one. */
@@ -196,20 +188,6 @@ static void random_text_does_no_harm(void **state)
         buffer_free(&text);
         arena_reset(arena);
     }
-}
-
-static int start(void **state)
-{
-    (void)state;
-    arena = arena_new("test");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 int main(void)

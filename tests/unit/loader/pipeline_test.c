@@ -1,19 +1,11 @@
 /* Pipeline files: what is taken, what is refused, with which condition and line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/file.h"
 #include "loader/pipeline.h"
 #include "loader/reference.h"
-
-static struct arena *arena;
-static struct error err;
+#include "tests/unit/fixture.h"
 
 static struct pipeline *parse(const char *text)
 {
@@ -316,20 +308,6 @@ static void the_reference_covers_every_format(void **state)
     reference_print_page(&out);
     assert_non_null(strstr(buffer_string(&out), "spark.sql.session.timeZone"));
     buffer_free(&out);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    arena = arena_new("test");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
 }
 
 int main(void)
