@@ -113,4 +113,4 @@ def tree_bytes(folder, suffix=".parquet"):
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal")) / 1048576
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory), "kernel": platform.release(), "date": time.strftime("%Y-%m-%d")}
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory), "kernel": platform.release().split("-")[0], "date": time.strftime("%Y-%m-%d")}

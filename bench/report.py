@@ -18,7 +18,7 @@ def table(rows, facts):
     for r in rows:
         unit = r["unit"] if r["peer"] is not None or r["unit"] != "s" else "s"
         note = f" ({r['note']})" if r["note"] else ""
-        lines.append(f"| {r['work']}{note} | {r['peer_name'] or '–'} | {number(r['peer'], unit) if r['peer'] is not None else '–'} | {number(r['ours'], unit)} | "
+        lines.append(f"| {r['work']}{note} | {r['peer_name'].replace('|', '&#124;') or '–'} | {number(r['peer'], unit) if r['peer'] is not None else '–'} | {number(r['ours'], unit)} | "
                      f"{number(r['ratio'])} | {r['target']} | {'met' if r['met'] else '**not met**'} |")
     if facts["not_measured"]: lines += ["", "Not measured, because the workload failed: " + ", ".join(facts["not_measured"])]
     met = sum(1 for r in rows if r["met"])
