@@ -212,7 +212,7 @@ static bool refuse(struct parse *parse, const struct option_spec *spec, const ch
 static bool refuse_integer(struct parse *parse, const struct option_spec *spec, const char *text)
 {
     long long minimum = spec->minimum, maximum = spec->maximum;
-    if (!minimum && !maximum) return refuse(parse, spec, text, "an integer");
+    if ((!minimum && !maximum) || minimum == INT64_MIN) return refuse(parse, spec, text, "an integer");
     if (maximum < INT32_MAX)
         return refuse(parse, spec, text, arena_printf(parse->arena, "an integer between %lld and %lld", minimum,
                                                       maximum));

@@ -26,7 +26,7 @@ const struct option_spec session_options[] = {
     /* Files. */
     {.name = "spark.sql.files.ignoreCorruptFiles", .kind = OPTION_BOOL, .fallback = "false", .help = "Keep the rows before the damage of a broken file and go on. The reader's option of this name wins."},
     {.name = "spark.sql.files.ignoreMissingFiles", .kind = OPTION_BOOL, .fallback = "false", .help = "Skip files that vanished after they were found. The reader's option of this name wins."},
-    {.name = "spark.sql.files.maxRecordsPerFile", .kind = OPTION_INT, .fallback = "0", .maximum = INT64_MAX, .help = "Most rows in one output file; 0: no limit. The writer's option of this name wins."},
+    {.name = "spark.sql.files.maxRecordsPerFile", .kind = OPTION_INT, .fallback = "0", .minimum = INT64_MIN, .maximum = INT64_MAX, .help = "Most rows in one output file; 0 or less: no limit. The writer's option of this name wins."},
     {.name = "spark.sql.files.maxPartitionBytes", .kind = OPTION_TEXT, .help = TUNES},
     {.name = "spark.sql.files.openCostInBytes", .kind = OPTION_TEXT, .help = TUNES},
     {.name = "spark.sql.files.minPartitionNum", .kind = OPTION_TEXT, .help = TUNES},

@@ -9,6 +9,8 @@
 #include "base/number.h"
 #include "formats/text_piece.h"
 
+enum { EXTENSION_BYTES_MAX = 64 };
+
 static const struct option_spec csv_write_options[] = {
     {.name = "charset", .kind = OPTION_TEXT, .help = "Another name of encoding.", .alias_of = "encoding"},
     {.name = "charToEscapeQuoteEscaping", .kind = OPTION_CHAR, .help = "Character that escapes the escape character inside quotes; default: the escape character, where it is not the quote."},
@@ -20,6 +22,7 @@ static const struct option_spec csv_write_options[] = {
     {.name = "encoding", .kind = OPTION_TEXT, .fallback = "UTF-8", .help = "Encoding of the files: UTF-8, ISO-8859-1, US-ASCII, UTF-16(LE|BE), UTF-32(LE|BE)."},
     {.name = "escape", .kind = OPTION_CHAR, .fallback = "\\", .help = "Character that escapes quotes inside a quoted field."},
     {.name = "escapeQuotes", .kind = OPTION_BOOL, .fallback = "true", .help = "Fields that hold a quote are quoted."},
+    {.name = "extension", .kind = OPTION_TEXT, .fallback = "csv", .help = "What the files' names end in, in front of the codec's ending."},
     {.name = "header", .kind = OPTION_BOOL, .fallback = "false", .help = "Each file begins with the names of the columns."},
     {.name = "ignoreLeadingWhiteSpace", .kind = OPTION_BOOL, .fallback = "true", .help = "Drops blanks in front of values."},
     {.name = "ignoreTrailingWhiteSpace", .kind = OPTION_BOOL, .fallback = "true", .help = "Drops blanks behind values."},
@@ -63,6 +66,19 @@ static ALWAYS_INLINE unsigned classify(const struct csv_rows *rows, struct slice
     return classes;
 }
 
+/* Whether a whole character of `set` stands at p: characters beyond ASCII share bytes. */
+static bool begins_with_character_of(struct slice set, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *set_end = set.data + set.size;
+    for (const uint8_t *at = set.data; at < set_end;) {
+        const uint8_t *start = at;
+        utf8_next(&at, set_end);
+        if (starts_with(p, end, slice_of(start, (size_t)(at - start))))
+            return true;
+    }
+    return false;
+}
+
 /* A byte of a trigger's kind may still be something else: the separator may have several. */
 static bool has_trigger(const struct csv_rows *rows, struct slice text)
 {
@@ -73,7 +89,7 @@ static bool has_trigger(const struct csv_rows *rows, struct slice text)
         if (*p == '\n' || *p == '\r' || starts_with(p, end, rows->separator) ||
             (rows->escape_quotes && starts_with(p, end, rows->quote)))
             return true;
-        if (memchr(rows->line_separator.data, *p, rows->line_separator.size))
+        if (begins_with_character_of(rows->line_separator, p, end))
             return true;
     }
     return false;
@@ -413,13 +429,29 @@ static bool check_schema(const struct type *schema, struct error *err)
     return true;
 }
 
+/* A name that readers take for what it is: one part of a path, and no codec's. */
+static const char *file_extension(const struct options *options, struct arena *arena, struct error *err)
+{
+    const char *given = options_text(options, "extension");
+    char *extension = arena_printf(arena, ".%s", given ? given : "");
+    enum codec named = codec_of_path(extension);
+    if (strlen(extension) <= EXTENSION_BYTES_MAX && !strchr(extension, '/') && named == CODEC_NONE)
+        return extension;
+    error_set(err, COND_INLET_BAD_OPTION_VALUE, "option 'extension' cannot be '%s': %s", given,
+              named != CODEC_NONE ? "readers would take the files for compressed ones" : "it is to be the end of a file name");
+    if (named != CODEC_NONE)
+        error_hint(err, "Use compression; it adds its own ending.");
+    return NULL;
+}
+
 static struct encoder *csv_open(const struct encoder_spec *spec, struct arena *arena, struct error *err)
 {
     struct encoder *encoder = ARENA_NEW(arena, struct encoder);
     struct csv_rows *rows = ARENA_NEW(arena, struct csv_rows);
+    const char *extension = file_extension(spec->options, arena, err);
     encoder->append = append_rows;
     encoder->settings = rows;
-    if (!check_schema(spec->schema, err) || !text_encoder_init(encoder, spec, ".csv", arena, err) || !compile_rows(rows, spec, arena, err))
+    if (!extension || !check_schema(spec->schema, err) || !text_encoder_init(encoder, spec, extension, arena, err) || !compile_rows(rows, spec, arena, err))
         return NULL;
     if (options_bool(spec->options, "header"))
         encoder->head = header_line(rows, arena);

@@ -8,20 +8,20 @@
 #include <strings.h>
 
 struct codec_row {
-    const char *name, *suffix;
+    const char *name, *suffix, *hadoop; /* Class of org.apache.hadoop.io.compress. */
     const struct decoder_ops *decoder;
     bool concatenates;
     bool text_option; /* Spark knows it as `compression` of text writers. */
 };
 
 static const struct codec_row codecs[] = {
-    [CODEC_NONE] = {"none", "", NULL, true, true},
-    [CODEC_GZIP] = {"gzip", ".gz", &gzip_decoder, true, true},
-    [CODEC_BZIP2] = {"bzip2", ".bz2", &bzip2_decoder, true, true},
-    [CODEC_DEFLATE] = {"deflate", ".deflate", &deflate_decoder, false, true},
-    [CODEC_SNAPPY] = {"snappy", ".snappy", &snappy_decoder, true, true},
-    [CODEC_LZ4] = {"lz4", ".lz4", &lz4_decoder, true, true},
-    [CODEC_ZSTD] = {"zstd", ".zst", &zstd_decoder, true, false},
+    [CODEC_NONE] = {"none", "", NULL, NULL, true, true},
+    [CODEC_GZIP] = {"gzip", ".gz", "GzipCodec", &gzip_decoder, true, true},
+    [CODEC_BZIP2] = {"bzip2", ".bz2", "BZip2Codec", &bzip2_decoder, true, true},
+    [CODEC_DEFLATE] = {"deflate", ".deflate", "DeflateCodec", &deflate_decoder, false, true},
+    [CODEC_SNAPPY] = {"snappy", ".snappy", "SnappyCodec", &snappy_decoder, true, true},
+    [CODEC_LZ4] = {"lz4", ".lz4", "Lz4Codec", &lz4_decoder, true, true},
+    [CODEC_ZSTD] = {"zstd", ".zst", "ZStandardCodec", &zstd_decoder, true, false},
 };
 
 enum codec codec_of_path(const char *path)
@@ -35,10 +35,14 @@ enum codec codec_of_path(const char *path)
 
 bool codec_find(const char *name, enum codec *out)
 {
+    static const char package[] = "org.apache.hadoop.io.compress.";
+    bool is_class = strncmp(name, package, sizeof package - 1) == 0;
     *out = CODEC_NONE;
     if (strcasecmp(name, "uncompressed") == 0) return true;
     for (enum codec i = CODEC_NONE; i < COUNTOF(codecs); i++) {
-        if (!codecs[i].text_option || strcasecmp(name, codecs[i].name) != 0) continue;
+        bool short_name = codecs[i].text_option && strcasecmp(name, codecs[i].name) == 0;
+        bool class_name = is_class && codecs[i].hadoop && strcmp(name + sizeof package - 1, codecs[i].hadoop) == 0;
+        if (!short_name && !class_name) continue;
         *out = i;
         return true;
     }

@@ -14,7 +14,7 @@
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_BZIP2, CODEC_DEFLATE, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD };
 
 enum codec codec_of_path(const char *path);
-bool codec_find(const char *name, enum codec *out); /* Names of the `compression` option of text writers. */
+bool codec_find(const char *name, enum codec *out); /* Names of the `compression` option of text writers, and Hadoop's classes. */
 const char *codec_suffix(enum codec codec);         /* ".gz", "" */
 
 struct input;

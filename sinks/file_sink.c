@@ -18,9 +18,11 @@ const struct option_spec file_sink_options[] = {
 
 int64_t sink_file_rows_max(const struct sink_spec *spec)
 {
-    if (options_given(spec->options, "maxRecordsPerFile")) return options_int(spec->options, "maxRecordsPerFile");
     static const char setting[] = "spark.sql.files.maxRecordsPerFile";
-    return options_has(&spec->session->conf, setting) ? options_int(&spec->session->conf, setting) : 0;
+    int64_t rows = 0;
+    if (options_given(spec->options, "maxRecordsPerFile")) rows = options_int(spec->options, "maxRecordsPerFile");
+    else if (options_has(&spec->session->conf, setting)) rows = options_int(&spec->session->conf, setting);
+    return rows > 0 ? rows : 0;
 }
 
 /* --- check and open ------------------------------------------------------------------------------- */

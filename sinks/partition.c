@@ -32,7 +32,7 @@ static bool refuse_type(const struct field *field, struct error *err)
 {
     struct buffer text = {0};
     type_print_ddl(field->type, &text);
-    error_set(err, COND_INLET_PARTITION_COLUMN, "Cannot use \"%s\" for partition column %s", buffer_string(&text), field->name);
+    error_set(err, COND_INVALID_PARTITION_COLUMN_TYPE, "Cannot use \"%s\" for partition column %s", buffer_string(&text), field->name);
     buffer_free(&text);
     return false;
 }

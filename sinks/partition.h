@@ -20,8 +20,8 @@ struct partition_layout {
     bool (*print_value)(const struct column *column, size_t row, struct buffer *out);
 };
 
-/* Resolves names as the session's case rule says. Errors: INLET_PARTITION_COLUMN (unknown, ambiguous, of a type that cannot
- * name a folder), COLUMN_ALREADY_EXISTS (given twice), ALL_PARTITION_COLUMNS_NOT_ALLOWED. */
+/* Resolves names as the session's case rule says. Errors: INLET_PARTITION_COLUMN (unknown, ambiguous),
+ * INVALID_PARTITION_COLUMN_DATA_TYPE, COLUMN_ALREADY_EXISTS (given twice), ALL_PARTITION_COLUMNS_NOT_ALLOWED. */
 bool partition_layout_make(struct arena *arena, const struct type *schema, const char *const *names, size_t count,
                            const struct session *session, struct partition_layout *out, struct error *err) MUST_CHECK;
 

@@ -7,8 +7,8 @@
     {.name = "maxFileSize", .kind = OPTION_BYTES, .fallback = "128m", .minimum = 1, .maximum = INT64_MAX, \
      .help = "Target size of an output file: it is closed before it would grow past this, however small the input files are."}
 #define MAX_RECORDS_OPTION \
-    {.name = "maxRecordsPerFile", .kind = OPTION_INT, .maximum = INT64_MAX, \
-     .help = "Most rows in one output file; 0: no limit. Default: spark.sql.files.maxRecordsPerFile."}
+    {.name = "maxRecordsPerFile", .kind = OPTION_INT, .minimum = INT64_MIN, .maximum = INT64_MAX, \
+     .help = "Most rows in one output file; 0 or less: no limit. Default: spark.sql.files.maxRecordsPerFile."}
 
 enum { SINK_FILE_PIECES_MAX = 16384 };
 

@@ -32,7 +32,7 @@ static void all_columns_nested_columns_and_twice_are_refused(void **state)
     world_free(world);
     world = world_new("s STRUCT<a: INT>, b INT");
     assert_false(layout_of(world, nested, 1, &layout));
-    assert_int_equal(world->err.condition, COND_INLET_PARTITION_COLUMN);
+    assert_int_equal(world->err.condition, COND_INVALID_PARTITION_COLUMN_TYPE);
     assert_contains(world->err.message, "STRUCT<a: INT>");
     world_free(world);
 }
