@@ -188,7 +188,8 @@ CRASH_TOOLS := build/release/crash/crashpoint build/release/crash/nomemory.so
 CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)'
 .PHONY: crash crash-sample
 check-all: crash-sample
-build/release/crash/nomemory.so: tests/crash/nomemory.c
+unit: build/release/crash/doors.so
+build/release/crash/nomemory.so build/release/crash/doors.so: build/release/crash/%.so: tests/crash/%.c
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -shared -fPIC $(WARNINGS) -o $@ $<
 crash-sample: $(CRASH_TOOLS)

@@ -29,7 +29,7 @@ struct verb {
 };
 
 extern const struct verb run_verb, once_verb, check_verb, plan_verb, status_verb, files_verb, why_verb, history_verb, show_verb,
-    stop_verb, options_verb, fsck_verb;
+    retry_verb, stop_verb, options_verb, fsck_verb;
 
 const char *flag_value(const struct arguments *arguments, const char *name); /* NULL: not given. */
 bool flag_int(const struct arguments *arguments, const char *name, int64_t otherwise, int64_t *out); /* False: complained. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {&run_verb,   &once_verb,    &check_verb, &plan_verb, &status_verb,  &files_verb,
-                                           &why_verb,   &history_verb, &show_verb,  &stop_verb, &options_verb, &fsck_verb};
+                                           &why_verb,   &history_verb, &show_verb,  &retry_verb, &stop_verb, &options_verb, &fsck_verb};
 
 static void print_help(FILE *to)
 {

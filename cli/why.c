@@ -61,9 +61,16 @@ static void explain_row(struct arena *arena, struct answer *answer)
     case FILE_PLANNED: buffer_printf(&text, "in batch %" PRId64 ", which is planned and will run (again)", file->batch_id); break;
     case FILE_PENDING: put_time_text(&text, "waiting for its turn, found ", file->seen_us); break;
     case FILE_UNSETTLED: buffer_printf(&text, "not taken yet: %s", file->reason ? file->reason : "somebody may still be writing it"); break;
-    case FILE_FAILED: buffer_printf(&text, "failed: %s", file->reason ? file->reason : "no reason was kept"); break;
+    case FILE_FAILED: 
+        buffer_printf(&text, "failed: %s", file->reason ? file->reason : "no reason was kept");
+        put_time_text(&text, "; since ", file->changed_us);
+        buffer_text(&text, ". Nothing of it was loaded. It is tried again once it can be opened or was changed, at the start of the next run, and by `inlet retry`");
+        break;
     case FILE_SKIPPED: buffer_printf(&text, "skipped: %s", file->reason ? file->reason : "no reason was kept"); break;
-    case FILE_VANISHED: buffer_text(&text, "it had gone when its batch wanted to read it; it is taken should it come back"); break;
+    case FILE_VANISHED:
+        buffer_text(&text, "it had gone when it was to be read; it is taken should it come back");
+        if (file->reason) buffer_printf(&text, " (%s)", file->reason);
+        break;
     default: buffer_text(&text, "unknown"); break;
     }
     answer->text = take_text(arena, &text);

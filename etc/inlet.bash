@@ -12,7 +12,7 @@ _inlet() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} flags=
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "run once check plan status files why history show stop options fsck help version --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "run once check plan status files why history show retry stop options fsck help version --help --version" -- "$word")
         return
     fi
     case $previous in
@@ -34,9 +34,9 @@ _inlet() {
         return
     fi
     case $verb in
-    help) mapfile -t COMPREPLY < <(compgen -W "run once check plan status files why history show stop options fsck" -- "$word") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "run once check plan status files why history show retry stop options fsck" -- "$word") ;;
     options) mapfile -t COMPREPLY < <(compgen -W "json csv text cloudFiles parquet delta console foreachBatch conf" -- "$word") ;;
-    why | show | history) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    why | show | history | retry) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *) _inlet_files "$word" ;;
     esac
 }

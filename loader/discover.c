@@ -345,6 +345,7 @@ static bool look_again(struct cycle *cycle, struct error *err)
         for (size_t i = 0; ok && i < count; i++) {
             struct judging judging = judging_of(cycle);
             judging.first_look = false; /* It was still growing then: it is new. */
+            if (files[i].reason && strcmp(files[i].reason, RETAKE_REASON) == 0) judging.newest_us = INT64_MIN; /* It was admitted once: maxFileAge had its say. */
             struct sighting sighting = files[i].sighting;
             struct judgement judgement = judge(&judging, &sighting);
             add(cycle, &sighting, &judgement);

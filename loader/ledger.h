@@ -232,11 +232,19 @@ enum removal_kind {
     REMOVE_VANISHED            /* Not there any more; taken again should it come back. */
 };
 
+/* A file when it could not be read: what must differ before it is worth another try. */
+struct failed_look {
+    int64_t size, mtime_us, ctime_us; /* ctime_us 0: it could not even be looked at. */
+    uint64_t device, inode;
+    bool could_open;
+};
+
 struct removal {
     uint32_t source_id;
     int64_t ordinal;
     enum removal_kind kind;
     const char *reason;
+    struct failed_look look;   /* FAILED: */
 };
 
 /* Takes files out of the open plan; `plan` is the whole new text of plan(N) (ranges as they were; new tasks, whose file_index
@@ -274,6 +282,29 @@ bool ledger_prepare(struct ledger *ledger, const struct prepared *prepared, stru
 /* commit(N), and plan(N+1) in the same transaction when next is not NULL; notes too. */
 bool ledger_commit(struct ledger *ledger, int64_t batch_id, const struct plan *next, const struct ledger_setting *notes, size_t note_count,
                    struct error *err) MUST_CHECK;
+
+/* --- Failed files ---------------------------------------------------------------------------------------- */
+
+struct failed_file {
+    uint32_t source_id;
+    int64_t ordinal;
+    const char *directory, *name; /* directory NULL: not known (fileNameOnly, failed under an older version). */
+    struct failed_look look;
+};
+/* Failed files behind the ordinal `after` (-1: from the first), at most count_max; small by nature, whatever the number of files. */
+bool ledger_failed(struct ledger *ledger, uint32_t source_id, int64_t after, size_t count_max, struct arena *arena, struct failed_file **files,
+                   size_t *count, struct error *err) MUST_CHECK;
+/* Files that failed under an older version become known to ledger_failed: once a walk over all files, then nothing. */
+bool ledger_failed_complete(struct ledger *ledger, struct error *err) MUST_CHECK;
+
+struct retake {
+    uint32_t source_id;
+    int64_t ordinal;
+    bool gone;                 /* It is not there any more: vanished, with the reason it failed for. */
+};
+#define RETAKE_REASON "it could not be read before, and is tried again"
+/* Lets failed files in again: they are unsettled, discovery's next look decides; admitted they get a new ordinal. */
+bool ledger_retake(struct ledger *ledger, const struct retake *retakes, size_t count, struct error *err) MUST_CHECK;
 
 /* --- Cleaning ------------------------------------------------------------------------------------------ */
 

@@ -506,6 +506,9 @@ static bool remove_one(struct change *change, const struct removal *removal, str
     row = (struct row){.kind = kinds[removal->kind], .ordinal = removal->ordinal, .mtime_us = file->mtime_us, .size = file->size,
                        .since_us = change->now_us, .seen_us = file->admitted_us, .reason = removal->reason};
     change->state.counts.files[states[removal->kind]]++;
+    if (removal->kind == REMOVE_FAILED &&
+        !failed_put(change, removal->source_id, removal->ordinal, file->directory_id, file->name, &removal->look, err)) return false;
+    if (removal->kind == REMOVE_VANISHED && !mark_drop(change, removal->source_id, file->directory_id, err)) return false;
     return row_put(change, &key, &row, KV_PUT_ANY, err);
 }
 

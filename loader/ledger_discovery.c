@@ -191,6 +191,7 @@ static bool replace_row(struct change *change, const struct admit_job *job, cons
 {
     static const enum file_state states[] = {[ROW_FAILED] = FILE_FAILED, [ROW_SKIPPED] = FILE_SKIPPED, [ROW_VANISHED] = FILE_VANISHED};
     if (row->kind > ROW_ADMITTED_AT) change->state.counts.files[states[row->kind]]--;
+    if (row->kind == ROW_FAILED && !failed_drop(change, job->source->id, row->ordinal, err)) return false;
     return drop_superseded(change, job, row, open, err);
 }
 
@@ -206,7 +207,9 @@ static bool look_at(struct change *change, const struct admit_job *job, struct a
     }
     if (!directory_make(change, job->source->id, sighting->directory, &arrival->directory_id, err)) return false;
     arrival->row_directory_id = row_directory(job->source, arrival->directory_id);
-    if (admission->verdict == ADMIT_FORGET) return forget_unsettled(change, job->source->id, arrival->directory_id, sighting->name, err);
+    if (admission->verdict == ADMIT_FORGET)
+        return forget_unsettled(change, job->source->id, arrival->directory_id, sighting->name, err) &&
+               mark_drop(change, job->source->id, arrival->directory_id, err);
     struct key key = key_of_file(job->source->id, arrival->row_directory_id, sighting->name);
     struct row row;
     bool covers = false;

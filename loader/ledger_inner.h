@@ -125,6 +125,9 @@ bool unsettled_decode(struct slice payload, struct arena *arena, struct unsettle
 bool unsettled_put(struct change *change, uint32_t source_id, uint32_t directory_id, const char *name, const struct unsettled_row *row,
                    struct error *err) MUST_CHECK;
 
+/* L9: a file of the directory lost its row; should it come back under the same directory times (a remount), it must be found. */
+bool mark_drop(struct change *change, uint32_t source_id, uint32_t directory_id, struct error *err) MUST_CHECK;
+
 /* --- Runs (ledger_runs.c) ------------------------------------------------------------------------------ */
 
 struct run_file {
@@ -182,6 +185,14 @@ struct batch_record {          /* TABLE_BATCHES, decoded. */
 };
 bool batch_record_load(struct kv_txn *txn, int64_t batch_id, struct arena *arena, struct batch_record *out, bool *found, struct error *err) MUST_CHECK;
 bool batch_record_store(struct change *change, const struct batch_record *record, struct error *err) MUST_CHECK;
+
+/* --- Failed files (ledger_failed.c) ------------------------------------------------------------------------ */
+
+/* The note beside the row of a failed file. */
+bool failed_put(struct change *change, uint32_t source_id, int64_t ordinal, uint32_t directory_id, const char *name, const struct failed_look *look,
+                struct error *err) MUST_CHECK;
+bool failed_drop(struct change *change, uint32_t source_id, int64_t ordinal, struct error *err) MUST_CHECK; /* None is fine. */
+bool failed_count(struct kv_txn *txn, int64_t *count, struct error *err) MUST_CHECK;
 
 /* --- Cleaning (ledger_clean.c) --------------------------------------------------------------------------- */
 

@@ -212,6 +212,12 @@ bool row_of_ordinal(struct kv_txn *txn, uint32_t source_id, uint32_t directory_i
     return true;
 }
 
+bool mark_drop(struct change *change, uint32_t source_id, uint32_t directory_id, struct error *err)
+{
+    struct key key = key_of_directory(source_id, directory_id);
+    return kv_delete(change->txn, TABLE_MARKS, key_slice(&key), NULL, err);
+}
+
 bool unsettled_decode(struct slice payload, struct arena *arena, struct unsettled_row *row, struct error *err)
 {
     struct unpack in = unpack_of(payload);

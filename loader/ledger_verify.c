@@ -81,6 +81,15 @@ static bool verify_rows(struct verification *check, struct error *err)
     return ok && kv_count(check->txn, TABLE_UNSETTLED, &check->files[FILE_UNSETTLED], err);
 }
 
+/* Each failed file has its note, save those of an older version before the first run of this one; no note stands alone. */
+static bool verify_failed(const struct verification *check, struct error *err)
+{
+    int64_t notes;
+    if (!failed_count(check->txn, &notes, err)) return false;
+    return notes <= check->files[FILE_FAILED] || damaged(err, "the ledger has notes of %lld failed files, there are %lld", (long long)notes,
+                                                         (long long)check->files[FILE_FAILED]);
+}
+
 static bool verify_batches(struct verification *check, struct error *err)
 {
     int64_t rows;
@@ -130,7 +139,7 @@ static bool verify_all(struct verification *check, struct arena *lasting, struct
         if (!verify_checksums(check, checked_tables[i], err)) return false;
     }
     if (!verify_runs(check, TABLE_PENDING, err) || !verify_runs(check, TABLE_DONE, err)) return false;
-    return verify_rows(check, err) && verify_batches(check, err) && verify_counts(check, err);
+    return verify_rows(check, err) && verify_failed(check, err) && verify_batches(check, err) && verify_counts(check, err);
 }
 
 bool ledger_verify(struct ledger *ledger, struct error *err)

@@ -139,14 +139,39 @@ static void sleep_until(const struct stream *stream, int64_t until_us)
         nanosleep(&(struct timespec){.tv_nsec = (long)(left_us < SLICE_US ? left_us : SLICE_US) * 1000}, NULL);
 }
 
+/* Failed files are looked at so often; one that seems as it was (an I/O error) is tried again at the start of a run, and each hour. */
+enum { RETAKE_INTERVAL_US = 10000000 };
+#define RETRY_INTERVAL_US (3600 * (int64_t)1000000)
+
+static bool is_due(int64_t now_us, int64_t next_us, int64_t interval_us) { return now_us >= next_us || next_us > now_us + interval_us; }
+
+static bool retake_failed(struct stream *stream, struct error *err)
+{
+    int64_t now = context_now_us(stream->context);
+    if (!is_due(now, stream->next_retake_us, RETAKE_INTERVAL_US)) return true;
+    if (!stream->next_retake_us && !ledger_failed_complete(stream->ledger, err)) return false;
+    stream->next_retake_us = now + RETAKE_INTERVAL_US;
+    enum retake_reach reach = RETAKE_CHANGED;
+    if (is_due(now, stream->next_retry_us, RETRY_INTERVAL_US)) {
+        reach = RETAKE_READABLE;
+        stream->next_retry_us = now + RETRY_INTERVAL_US;
+    }
+    struct retake_counts counts;
+    if (!retake_files(stream->ledger, stream->source.id, stream->context, reach, &counts, err)) return false;
+    stream->totals.vanished_files += counts.gone;
+    return true;
+}
+
 static bool look(struct stream *stream, struct error *err)
 {
     int64_t start = monotonic_ms();
+    if (!retake_failed(stream, err)) return false;
     if (!discoverer_look(stream->discoverer, &stream->report, err)) return false;
     stream->latest_offset_ms = monotonic_ms() - start;
     stream->totals.skipped_files += (int64_t)stream->report.skipped;
     struct ledger_counts counts;
     if (!ledger_counts(stream->ledger, &counts, err)) return false;
+    stream->has_failed = counts.files[FILE_FAILED] > 0;
     atomic_store(&stream->live.pending_files, counts.files[FILE_PENDING]);
     atomic_store(&stream->live.pending_bytes, counts.pending_bytes);
     return true;
@@ -204,7 +229,7 @@ enum { CLEAN_INTERVAL_US = 10000000 };
 static bool clean_when_idle(struct stream *stream, struct error *err)
 {
     int64_t now = context_now_us(stream->context);
-    if (now < stream->next_clean_us && stream->next_clean_us <= now + CLEAN_INTERVAL_US) return true;
+    if (!is_due(now, stream->next_clean_us, CLEAN_INTERVAL_US)) return true;
     stream->next_clean_us = now + CLEAN_INTERVAL_US;
     return stream_clean(stream, err);
 }
@@ -213,6 +238,7 @@ static bool clean_when_idle(struct stream *stream, struct error *err)
 static int64_t next_turn_us(const struct stream *stream)
 {
     int64_t next = next_look_us(&stream->report);
+    if (stream->has_failed && (!next || next > stream->next_retake_us)) next = stream->next_retake_us;
     if (stream->pipeline->reader.settings.clean == CLEAN_OFF) return next;
     return !next || next > stream->next_clean_us ? stream->next_clean_us : next;
 }

@@ -64,9 +64,24 @@ static const char *reason_of(struct arena *arena, const struct error *err)
     return arena_strdup(arena, text);
 }
 
+/* What the file looks like now: the next try waits until something of it is different. */
+static struct failed_look look_of(const char *path)
+{
+    struct stat info;
+    struct failed_look look = {.could_open = eaccess(path, R_OK) == 0};
+    if (stat(path, &info) != 0) return look;
+    look.size = info.st_size;
+    look.mtime_us = (int64_t)info.st_mtim.tv_sec * 1000000 + info.st_mtim.tv_nsec / 1000;
+    look.ctime_us = (int64_t)info.st_ctim.tv_sec * 1000000 + info.st_ctim.tv_nsec / 1000;
+    look.device = (uint64_t)info.st_dev;
+    look.inode = (uint64_t)info.st_ino;
+    return look;
+}
+
 static void take_out(struct stream *stream, const struct open_batch *open, const struct ledger_input *file, const struct error *why, struct removal *removal)
 {
-    *removal = (struct removal){file->source_id, file->ordinal, removal_of(stream, why->condition), reason_of(stream->batch_arena, why)};
+    *removal = (struct removal){file->source_id, file->ordinal, removal_of(stream, why->condition), reason_of(stream->batch_arena, why),
+                                look_of(input_path(stream->batch_arena, file))};
     count_removal(stream, removal->kind);
     log_event(stream->context, LOG_WARN, "file.removed", "batch=%" PRId64 " file=%s/%s reason=%s", open->plan.batch_id, file->directory, file->name,
               removal->reason);

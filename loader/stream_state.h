@@ -4,6 +4,7 @@
 #include "base/uuid.h"
 #include "loader/clean.h"
 #include "loader/resolve.h"
+#include "loader/retake.h"
 #include "loader/stream.h"
 
 #include <time.h>
@@ -32,6 +33,8 @@ struct stream {
     struct stream_totals totals;
     struct stream_live live;
     int64_t latest_offset_ms, previous_trigger_us, next_clean_us;
+    int64_t next_retake_us, next_retry_us; /* When failed files are looked at again: those that changed; all that can be opened. */
+    bool has_failed;
     void (*on_progress)(void *user, const char *json);
     void *on_progress_user;
 };

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { READ_AHEAD_BYTES = 128 << 10 }; /* What the system reads ahead by itself. */
@@ -52,10 +53,22 @@ static bool local_head(const char *path, struct object_stat *out, struct error *
     return true;
 }
 
+/* What a disk or a network says once and not the next time. Tried three times more, each time after a longer pause: less than a
+ * second in all, since other files wait. */
+static bool try_again(int error, int *attempt, const struct cancel *cancel)
+{
+    static const int pauses_ms[] = {20, 100, 500};
+    if ((error != EIO && error != ETIMEDOUT && error != EREMOTEIO) || *attempt >= (int)COUNTOF(pauses_ms) || cancel_now(cancel)) return false;
+    nanosleep(&(struct timespec){.tv_nsec = pauses_ms[(*attempt)++] * 1000000L}, NULL);
+    return true;
+}
+
 /* O_NONBLOCK: opening a named pipe that lies in a landing zone must not hang. */
 static int open_regular(const char *path, struct stat *status, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int attempt = 0, fd;
+    do fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    while (fd < 0 && try_again(errno, &attempt, NULL));
     if (fd < 0) {
         error_errno(err, "could not open file \"%s\"", path);
         return -1;
@@ -89,11 +102,12 @@ static struct store_file *local_open(const char *path, struct object_stat *out, 
 static bool local_read_at(struct store_file *file, int64_t offset, void *buffer, size_t size, size_t *got,
                           const struct cancel *cancel, struct error *err)
 {
+    int attempt = 0;
     *got = 0;
     while (*got < size) {
         if (cancel_now(cancel)) return error_set(err, COND_INLET_CANCELLED, "reading \"%s\" was stopped", file->path);
         ssize_t count = pread(file->fd, (uint8_t *)buffer + *got, size - *got, (off_t)(offset + (int64_t)*got));
-        if (count < 0 && errno == EINTR) continue;
+        if (count < 0 && (errno == EINTR || try_again(errno, &attempt, cancel))) continue;
         if (count < 0) return error_errno(err, "could not read file \"%s\" at byte %lld", file->path, (long long)(offset + (int64_t)*got));
         *got += (size_t)count;
         if ((size_t)count < size) break; /* A regular file gives less at its end only. */

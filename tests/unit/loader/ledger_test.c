@@ -667,6 +667,67 @@ static void files_leave_a_plan_with_their_reasons(void **state)
     assert_int_equal(counts.files[FILE_VANISHED], 0);
 }
 
+static bool drop_notes(struct change *change, void *user, struct error *err)
+{
+    int64_t count = 0;
+    for (int64_t ordinal = 0; ordinal < 3; ordinal++)
+        if (!failed_drop(change, 0, ordinal, err)) return false;
+    return failed_count(change->txn, user, err) && failed_count(change->txn, &count, err) && count == 0;
+}
+
+static void failed_files_are_let_in_again(void **state)
+{
+    struct fixture *f = *state;
+    admit_many(f, 0, 4);
+    plan_next(f, 3);
+    struct open_batch open;
+    OK(ledger_open_batch(f->ledger, f->arena, &open, &f->err));
+    struct removal removals[3];
+    for (size_t i = 0; i < 3; i++)
+        removals[i] = (struct removal){0, open.files[i].ordinal, REMOVE_FAILED, "no permission", {.size = 5, .mtime_us = 6, .ctime_us = 7, .inode = 8, .could_open = i == 1}};
+    struct plan plan = open.plan;
+    plan.task_count = 0;
+    OK(ledger_replan(f->ledger, &plan, removals, 3, &f->err));
+    OK(ledger_unplan(f->ledger, 0, &f->err));
+    assert_int_equal(counts_of(f).files[FILE_FAILED], 3);
+    struct failed_file *files;
+    size_t count;
+    OK(ledger_failed(f->ledger, 0, -1, 2, f->arena, &files, &count, &f->err));
+    assert_int_equal(count, 2);
+    assert_string_equal(files[1].name, "f000001");
+    assert_string_equal(files[1].directory, "/landing");
+    assert_int_equal(files[1].look.ctime_us, 7);
+    assert_true(files[1].look.could_open && !files[0].look.could_open);
+    OK(ledger_failed(f->ledger, 0, files[1].ordinal, 2, f->arena, &files, &count, &f->err));
+    assert_int_equal(count, 1);
+    /* A ledger of an older version has no notes; they are made up once, without what the file looked like. */
+    int64_t notes;
+    OK(ledger_change(f->ledger, drop_notes, &notes, &f->err));
+    OK(ledger_verify(f->ledger, &f->err));
+    OK(ledger_failed(f->ledger, 0, -1, 9, f->arena, &files, &count, &f->err));
+    assert_int_equal(count, 0);
+    OK(ledger_failed_complete(f->ledger, &f->err));
+    OK(ledger_failed_complete(f->ledger, &f->err));
+    OK(ledger_failed(f->ledger, 0, -1, 9, f->arena, &files, &count, &f->err));
+    assert_int_equal(count, 3);
+    assert_int_equal(files[0].look.ctime_us, 0);
+    struct retake retakes[] = {{0, files[0].ordinal, false}, {0, files[1].ordinal, true}};
+    OK(ledger_retake(f->ledger, retakes, 2, &f->err));
+    reopen(f);
+    assert_int_equal(find(f, "/landing", "f000000").state, FILE_UNSETTLED);
+    assert_string_equal(find(f, "/landing", "f000000").reason, RETAKE_REASON);
+    assert_int_equal(find(f, "/landing", "f000001").state, FILE_VANISHED);
+    assert_string_equal(find(f, "/landing", "f000001").reason, "no permission");
+    assert_int_equal(find(f, "/landing", "f000002").state, FILE_FAILED);
+    assert_false(ledger_retake(f->ledger, retakes, 1, &f->err)); /* Not twice. */
+    error_clear(&f->err);
+    counts_of(f);
+    OK(ledger_verify(f->ledger, &f->err));
+    admit_one(f, "/landing", "f000000", 5000, ADMIT_PENDING);
+    assert_int_equal(run_batch(f, 0), 2);
+    assert_int_equal(find(f, "/landing", "f000000").ordinal, 4); /* A new one: no batch ever held it twice. */
+}
+
 static void a_plan_that_is_given_up_leaves_its_files_pending(void **state)
 {
     struct fixture *f = *state;
@@ -1045,7 +1106,7 @@ int main(void)
         TEST(a_base_name_counts_once_but_not_within_one_admission), TEST(unsettled_files_keep_the_time_they_were_first_seen),
         TEST(skipped_files_are_visible_and_stay_skipped), TEST(marks_come_back_as_they_were_given), TEST(limits_cut_as_spark_or_as_auto_loader),
         TEST(a_batch_goes_through_its_life), TEST(commit_may_carry_the_next_plan), TEST(latest_first_takes_from_the_end),
-        TEST(equal_times_come_in_path_order_latest_first_too), TEST(files_leave_a_plan_with_their_reasons),
+        TEST(equal_times_come_in_path_order_latest_first_too), TEST(files_leave_a_plan_with_their_reasons), TEST(failed_files_are_let_in_again),
         TEST(a_plan_that_is_given_up_leaves_its_files_pending), TEST(several_sources_share_a_batch), TEST(long_and_odd_names_survive),
         TEST(scans_see_every_file_once_with_filters), TEST(history_is_told_in_both_directions), TEST(the_last_hundred_progress_texts_are_kept),
         TEST(cleaning_goes_on_where_it_stopped), TEST(cleaning_that_was_off_reaches_no_older_batch), TEST(readers_beside_the_owner_see_whole_steps),
