@@ -109,8 +109,13 @@ bool error_wrap(struct error *err, enum condition condition, const char *format,
 {
     if (!err) return false;
     char cause[sizeof err->cause];
-    snprintf(cause, sizeof cause, "[%s] %.*s%s%s", condition_name(err->condition), 900, err->message,
-             err->cause[0] ? "\n" : "", err->cause);
+    size_t used = (size_t)snprintf(cause, sizeof cause, "[%s] %.900s", condition_name(err->condition), err->message);
+    if (err->cause[0]) { /* As much of the causes below as there is room for. */
+        size_t size = strnlen(err->cause, sizeof cause - used - 2);
+        cause[used++] = '\n';
+        memcpy(cause + used, err->cause, size);
+        cause[used + size] = '\0';
+    }
     memcpy(err->cause, cause, sizeof cause);
     err->condition = condition;
     va_list arguments;

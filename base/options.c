@@ -333,16 +333,21 @@ static bool same_value(const struct option_spec *spec, const struct option_value
     return a->integer == b->integer;
 }
 
-/* An option that is known but not built may still be given with the value which is in force anyway. */
-static bool check_later(struct parse *parse, const struct option_spec *spec, const struct option_value *value)
+/* An option that has no effect here may still be given with the value which is in force anyway. */
+static bool check_refused(struct parse *parse, const struct option_spec *spec, const struct option_value *value)
 {
-    if (!spec->later) return true;
+    if (!spec->later && !spec->never) return true;
     if (spec->fallback) {
         struct option_value fallback = {.spec = spec, .text = spec->fallback};
         if (parse_value(parse, spec, &fallback) && same_value(spec, value, &fallback)) return true;
     }
-    return error_set(parse->err, COND_INLET_NOT_SUPPORTED_YET, "option '%s' is not supported yet: %s", spec->name,
-                     spec->later);
+    if (spec->later)
+        return error_set(parse->err, COND_INLET_NOT_SUPPORTED_YET, "option '%s' is not supported yet: %s", spec->name,
+                         spec->later);
+    if (spec->fallback)
+        return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' can only be '%s': %s", spec->name,
+                         spec->fallback, spec->never);
+    return error_set(parse->err, COND_INLET_BAD_OPTION_VALUE, "option '%s' cannot be set: %s", spec->name, spec->never);
 }
 
 /* ---- whole maps -------------------------------------------------------------------------------- */
@@ -434,7 +439,7 @@ static bool finish_value(struct parse *parse, struct option_value *value)
 {
     if (value->spec->alias_of) return true; /* Checked at its target. */
     parse->hidden = value->hidden;
-    if (value->given) return parse_value(parse, value->spec, value) && check_later(parse, value->spec, value);
+    if (value->given) return parse_value(parse, value->spec, value) && check_refused(parse, value->spec, value);
     value->text = value->spec->fallback;
     return !value->text || parse_value(parse, value->spec, value);
 }

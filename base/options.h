@@ -29,6 +29,7 @@ struct option_spec {
     int64_t minimum, maximum;  /* OPTION_INT, OPTION_BYTES: both 0 means no bound. */
     bool secret;               /* Never printed. */
     const char *later;         /* Not NULL: known but not built yet; any value but the fallback is refused with this reason. */
+    const char *never;         /* Not NULL: there is one way here and no other will come; any value but the fallback is refused with this reason. */
     const char *alias_of;      /* Not NULL: another spelling of that option (charset -> encoding). */
 };
 

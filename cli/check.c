@@ -124,7 +124,10 @@ static int check_run(struct arguments *arguments)
             const struct pipeline *pipeline = pipeline_load(arguments->arena, files[j], &err);
             if (pipeline && !arguments->quiet) print_warnings(pipeline);
             if (pipeline && check_query(arguments, pipeline, &err)) put_good(arguments, pipeline);
-            else status = put_bad(arguments, files[j], &err);
+            else {
+                if (pipeline) pipeline_explain(pipeline, &err);
+                status = put_bad(arguments, files[j], &err);
+            }
             error_clear(&err);
         }
     }

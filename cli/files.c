@@ -70,7 +70,7 @@ static void put_file_row(struct buffer *out, const struct ledger_file *file)
     put_safe_text(out, file->directory);
     buffer_byte(out, '/');
     put_safe_text(out, file->name);
-    if (file->records_bad) buffer_printf(out, "  [%lld bad records]", (long long)file->records_bad);
+    if (file->records_bad) buffer_printf(out, "  [%lld bad record%s]", (long long)file->records_bad, file->records_bad == 1 ? "" : "s");
     if (done && file->outcome == OUTCOME_EMPTY) buffer_text(out, "  [empty]");
     if (file->cleaned) {
         buffer_text(out, file->clean_target ? "  -> " : "  deleted");

@@ -43,8 +43,8 @@ static const struct verb *find_verb(const char *name)
     }
     names[COUNTOF(verbs)] = NULL;
     const char *near = nearest_name(name, names);
-    fprintf(stderr, "[INLET_USAGE] \"%s\" is not a verb of inlet%s%s%s. `inlet --help` lists them.\n", name,
-            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    fprintf(stderr, "[INLET_USAGE] \"%s\" is not a verb of inlet%s%s%s `inlet --help` lists them.\n", name,
+            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : ".");
     return NULL;
 }
 

@@ -86,7 +86,10 @@ static void run_job(struct job *job)
     }
     if (job->err.condition && job->status == EXIT_DONE) job->status = EXIT_BATCH_FAILED;
     job->seconds = monotonic_seconds() - start;
-    if (job->err.condition) fail_with(&job->err);
+    if (job->err.condition) {
+        pipeline_explain(job->pipeline, &job->err);
+        fail_with(&job->err);
+    }
 }
 
 static void put_summary_json(const struct job *job)

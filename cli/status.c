@@ -119,7 +119,7 @@ static void put_text(const struct status *status)
         }
         buffer_text(&out, "\n  rows      ");
         put_count(&out, status->counts.rows_out);
-        if (status->counts.records_bad) buffer_printf(&out, ", %" PRId64 " bad records", status->counts.records_bad);
+        if (status->counts.records_bad) buffer_printf(&out, ", %" PRId64 " bad record%s", status->counts.records_bad, status->counts.records_bad == 1 ? "" : "s");
         if (status->counts.records_dropped) buffer_printf(&out, ", %" PRId64 " dropped", status->counts.records_dropped);
         buffer_byte(&out, '\n');
         if (status->open.stage != BATCH_NONE)

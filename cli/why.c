@@ -39,8 +39,8 @@ static const char *take_text(struct arena *arena, struct buffer *text)
 
 static void explain_committed(struct buffer *text, const struct ledger_file *file)
 {
-    buffer_printf(text, "loaded by batch %" PRId64 ": %" PRId64 " rows", file->batch_id, file->rows);
-    if (file->records_bad) buffer_printf(text, ", %" PRId64 " bad records", file->records_bad);
+    buffer_printf(text, "loaded by batch %" PRId64 ": %" PRId64 " row%s", file->batch_id, file->rows, file->rows == 1 ? "" : "s");
+    if (file->records_bad) buffer_printf(text, ", %" PRId64 " bad record%s", file->records_bad, file->records_bad == 1 ? "" : "s");
     if (file->records_dropped) buffer_printf(text, ", %" PRId64 " dropped", file->records_dropped);
     if (file->outcome == OUTCOME_EMPTY) buffer_text(text, " (the file is empty)");
     if (file->outcome == OUTCOME_CORRUPT) buffer_text(text, " (damaged; what came before the damage was kept)");

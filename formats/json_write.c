@@ -15,7 +15,7 @@ static const struct option_spec json_write_options[] = {
     {.name = "ignoreNullFields", .kind = OPTION_BOOL, .help = "Leaves out fields that are null. Default: spark.sql.jsonGenerator.ignoreNullFields."},
     TEXT_LINE_SEPARATOR_OPTION,
     {.name = "pretty", .kind = OPTION_BOOL, .fallback = "false", .help = "Writes objects over several lines, indented by two blanks."},
-    {.name = "sortKeys", .kind = OPTION_BOOL, .fallback = "false", .help = "Sorts the fields of objects by name.", .later = "fields are written in the schema's order"},
+    {.name = "sortKeys", .kind = OPTION_BOOL, .fallback = "false", .help = "Sorts the fields of objects by name.", .never = "fields are written in the schema's order"},
     TEXT_TIME_OPTIONS,
     {.name = "writeNonAsciiCharacterAsCodePoint", .kind = OPTION_BOOL, .fallback = "false", .help = "Writes what is beyond ASCII as \\uXXXX."},
     {.name = NULL},

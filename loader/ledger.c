@@ -522,6 +522,14 @@ bool ledger_setting_set(struct ledger *ledger, const struct ledger_setting *sett
     return ledger_change(ledger, settings_body, &(struct settings_job){settings, count}, err);
 }
 
+/* What a fact is called where people read it. */
+static const char *fact_label(const char *name)
+{
+    if (strcmp(name, "source.0.kind") == 0) return "a source of the kind";
+    if (strcmp(name, "source.0.identity") == 0) return "files known by (fileNameOnly, allowOverwrites)";
+    return name;
+}
+
 bool ledger_facts_check(struct ledger *ledger, const struct ledger_setting *facts, size_t count, struct error *err)
 {
     struct arena *arena = arena_new("ledger facts");
@@ -533,8 +541,8 @@ bool ledger_facts_check(struct ledger *ledger, const struct ledger_setting *fact
         ok = ledger_setting_get(ledger, arena, facts[i].name, &value, err);
         if (ok && !value) missing[missing_count++] = facts[i];
         if (!ok || !value || strcmp(value, facts[i].value) == 0) continue;
-        ok = error_set(err, COND_INLET_CHECKPOINT_MISMATCH, "the checkpoint '%s' was made with %s '%s', the pipeline now says '%s'", ledger->checkpoint,
-                       facts[i].name, value, facts[i].value);
+        ok = error_set(err, COND_INLET_CHECKPOINT_MISMATCH, "the checkpoint '%s' was made for %s '%s'; the pipeline file now asks for '%s'",
+                       ledger->checkpoint, fact_label(facts[i].name), value, facts[i].value);
         error_hint(err, "Put the old value back, or give the changed pipeline a checkpointLocation of its own.");
     }
     if (ok) ok = ledger_setting_set(ledger, missing, missing_count, err);

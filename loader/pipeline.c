@@ -262,6 +262,7 @@ static bool load_query(struct load *load)
         return tree_refuse(node, load->err, COND_INLET_NOT_SUPPORTED_YET,
                            "a query of several steps is not supported yet; give one SELECT");
     if (!tree_take_text(load->tree.root, "query", &load->pipeline->query, load->err)) return false;
+    if (load->pipeline->query) load->pipeline->query_line = node->line;
     load->pipeline->select = select_parse(load->arena, load->pipeline->query, load->err);
     return load->pipeline->select || (set_line(load, node), false);
 }
@@ -299,12 +300,14 @@ static bool find_sink(struct load *load, const struct tree *map)
     return !has_command || load_command(load, map);
 }
 
-/* Append for all; update where it means the same: a query without aggregates on a sink that takes it. */
-static bool load_output_mode(struct load *load, const struct tree *map)
+/* Append for all; update where it means the same: a query without aggregates on a sink that takes it.
+ * What the sink does not take is refused whatever the query is; *needs_aggregate: the mode is one for aggregates. */
+static bool load_output_mode(struct load *load, const struct tree *map, bool *needs_aggregate)
 {
     const struct sink_ops *sink = load->pipeline->writer.sink;
     const struct tree *node = tree_get(map, "outputMode");
     const char *mode = "append";
+    *needs_aggregate = false;
     if (!tree_take_text(map, "outputMode", &mode, load->err)) return false;
     if (strcasecmp(mode, "append") == 0) return true;
     bool is_complete = strcasecmp(mode, "complete") == 0, is_update = strcasecmp(mode, "update") == 0;
@@ -312,13 +315,18 @@ static bool load_output_mode(struct load *load, const struct tree *map)
         return tree_refuse(node, load->err, COND_OUTPUT_MODE_INVALID,
                            "invalid streaming output mode: %s. Accepted output modes are 'Append', 'Complete', 'Update'", mode);
     bool any_mode = sink == &foreach_batch_sink || sink == &console_sink;
-    if (is_update && any_mode) return true;
-    if (is_complete && (any_mode || sink == &delta_sink))
-        return tree_refuse(node, load->err, COND_OUTPUT_MODE_OPERATION,
-                           "invalid streaming output mode: complete. This output mode is not supported for no streaming aggregations on streaming DataFrames/DataSets");
+    *needs_aggregate = is_complete;
+    if (any_mode || (is_complete && sink == &delta_sink)) return true;
     return tree_refuse(node, load->err, COND_OUTPUT_MODE_UNSUPPORTED,
                        "invalid streaming output mode: %s. This output mode is not supported in Data Source %s",
                        is_complete ? "complete" : "update", sink->name);
+}
+
+/* The queries that are built have no aggregates. */
+static bool refuse_complete(struct load *load, const struct tree *map)
+{
+    return tree_refuse(tree_get(map, "outputMode"), load->err, COND_OUTPUT_MODE_OPERATION,
+                       "invalid streaming output mode: complete. This output mode is not supported for no streaming aggregations on streaming DataFrames/DataSets");
 }
 
 static bool refuse_trigger(struct load *load, const struct tree *node, const char *what)
@@ -331,6 +339,9 @@ static bool load_trigger(struct load *load, const struct tree *map)
     struct pipeline_writer *writer = &load->pipeline->writer;
     const struct tree *node = tree_get(map, "trigger");
     if (!node || node->kind == TREE_NULL) return true;
+    if (node->kind != TREE_MAP)
+        return tree_refuse(node, load->err, COND_INLET_SYNTAX,
+                           "trigger must be a map with one key, such as {availableNow: true} or {processingTime: 1 minute}");
     if (!tree_check_keys(node, "trigger", trigger_keys, load->err)) return false;
     if (!node->count) return true;
     if (node->count > 1) return refuse_trigger(load, node, "a trigger has one key only");
@@ -402,6 +413,7 @@ static bool load_partitioning(struct load *load, const struct tree *map)
     struct pipeline_writer *writer = &load->pipeline->writer;
     if (!tree_take_texts(load->arena, map, "partitionBy", &writer->partition_by, &writer->partition_count, load->err))
         return false;
+    if (writer->partition_count) load->pipeline->partition_line = tree_get(map, "partitionBy")->line;
     if (!writer->partition_count || writer->sink != &foreach_batch_sink) return true;
     return tree_refuse(tree_get(map, "partitionBy"), load->err, COND_INLET_BAD_OPTION_VALUE,
                        "'foreachBatch' does not support partitioning");
@@ -411,9 +423,12 @@ static bool load_writer(struct load *load)
 {
     const struct tree *root = load->tree.root, *map = tree_get(root, "writeStream");
     if (!map) return tree_refuse(root, load->err, COND_INLET_MISSING_KEY, "the key writeStream is missing");
-    return tree_check_keys(map, "writeStream", writer_keys, load->err) &&
-           refuse_key(load, map, "table", "writing to a table by name is not supported yet") && find_sink(load, map) &&
-           load_output_mode(load, map) && load_trigger(load, map) && load_writer_options(load, map) &&
+    bool needs_aggregate;
+    if (!tree_check_keys(map, "writeStream", writer_keys, load->err) ||
+        !refuse_key(load, map, "table", "writing to a table by name is not supported yet") || !find_sink(load, map) ||
+        !load_output_mode(load, map, &needs_aggregate)) return false;
+    if (!load_query(load)) return false;
+    return (!needs_aggregate || refuse_complete(load, map)) && load_trigger(load, map) && load_writer_options(load, map) &&
            load_partitioning(load, map) && load_target(load, map) && load_checkpoint(load, map);
 }
 
@@ -470,7 +485,7 @@ static bool load_all(struct load *load, struct slice text)
     return pipeline_tree_parse(load->arena, load->pipeline->file, text, &load->tree, load->err) &&
            tree_check_keys(load->tree.root, "the pipeline file", top_keys, load->err) && load_name(load) &&
                load_conf(load) &&
-           load_reader(load) && load_query(load) && load_writer(load);
+           load_reader(load) && load_writer(load);
 }
 
 struct pipeline *pipeline_parse(struct arena *arena, const char *file, struct slice text, struct error *err)
@@ -489,6 +504,25 @@ struct pipeline *pipeline_parse(struct arena *arena, const char *file, struct sl
     buffer_free(&load.warnings);
     if (!ok) error_context(err, "reading pipeline file %s", load.pipeline->file);
     return ok ? load.pipeline : NULL;
+}
+
+void pipeline_explain(const struct pipeline *pipeline, struct error *err)
+{
+    if (!err || err->line > 0) return;
+    switch (err->condition) {
+    case COND_UNRESOLVED_COLUMN:
+    case COND_AMBIGUOUS_REFERENCE:
+    case COND_UNRESOLVED_FIELD:
+    case COND_INVALID_EXTRACT_BASE:
+        err->line = pipeline->query_line;
+        break;
+    case COND_INLET_PARTITION_COLUMN:
+    case COND_ALL_PARTITION_COLUMNS:
+        err->line = pipeline->partition_line;
+        break;
+    default: break;
+    }
+    error_context(err, "running pipeline %s", pipeline->file);
 }
 
 struct pipeline *pipeline_load(struct arena *arena, const char *path, struct error *err)

@@ -43,6 +43,7 @@ struct pipeline {
     struct session session;
     struct pipeline_reader reader;
     const char *query;               /* SQL text as written; NULL: none. */
+    int query_line, partition_line;  /* Where query and partitionBy stand; 0: nowhere. */
     const struct select *select;     /* Parsed; never NULL. */
     struct pipeline_writer writer;
     const char *warnings;            /* Lines ended by newlines; "" where none. */
@@ -55,3 +56,6 @@ struct pipeline {
 struct pipeline *pipeline_load(struct arena *arena, const char *path, struct error *err) MUST_CHECK;
 /* The same from text (tests, standard input); `name` stands for the file in messages and decides base_dir. */
 struct pipeline *pipeline_parse(struct arena *arena, const char *file, struct slice text, struct error *err) MUST_CHECK;
+
+/* Adds which pipeline file it was, and the line where the condition tells it, to an error met after reading it. */
+void pipeline_explain(const struct pipeline *pipeline, struct error *err);

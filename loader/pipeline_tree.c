@@ -2,6 +2,7 @@
 #include "loader/pipeline_tree.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -126,6 +127,39 @@ bool pipeline_tree_parse(struct arena *arena, const char *file, struct slice tex
 
 /* ---- taking values ----------------------------------------------------------------------------- */
 
+/* Names that Spark users know, and where they stand in a pipeline file. */
+static const char *place_of(const char *key)
+{
+    static const struct { const char *key, *place; } places[] = {
+        {"queryName", "The query's name is the key name at the top."},
+        {"option", "Options stand in the map options."},
+        {"checkpointLocation", "It is an option of the writer: writeStream: {options: {checkpointLocation: ...}}."},
+        {"path", "The path to read is the key load, the path to write is the key start."},
+        {"sql", "SQL stands in the key query at the top."},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcasecmp(places[i].key, key) == 0) return places[i].place;
+    return NULL;
+}
+
+static void hint_key(const struct tree *child, const char *const *keys, struct error *err)
+{
+    const char *nearest = nearest_name(child->key, keys), *place = place_of(child->key);
+    if (nearest) {
+        error_hint(err, "Did you mean '%s'?", nearest);
+    } else if (child->kind == TREE_NULL && strchr(child->key, ' ')) { /* {schema: a INT, b STRING} */
+        error_hint(err, "Inside {...} a value that holds a comma must be in quotes.");
+    } else if (place) {
+        error_hint(err, "%s", place);
+    } else {
+        char list[512];
+        size_t used = 0;
+        for (const char *const *key = keys; *key && used < sizeof list; key++)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *key);
+        error_hint(err, "The keys are %s.", list);
+    }
+}
+
 bool tree_check_keys(const struct tree *map, const char *where, const char *const *keys, struct error *err)
 {
     if (map->kind != TREE_MAP) return tree_refuse(map, err, COND_INLET_SYNTAX, "%s must be a map of keys", where);
@@ -134,10 +168,7 @@ bool tree_check_keys(const struct tree *map, const char *where, const char *cons
         while (*key && strcmp(*key, child->key) != 0) key++;
         if (*key) continue;
         tree_refuse(child, err, COND_INLET_UNKNOWN_KEY, "unknown key '%s' in %s", child->key, where);
-        const char *nearest = nearest_name(child->key, keys);
-        if (nearest) error_hint(err, "Did you mean '%s'?", nearest);
-        else if (child->kind == TREE_NULL && strchr(child->key, ' ')) /* {schema: a INT, b STRING} */
-            error_hint(err, "Inside {...} a value that holds a comma must be in quotes.");
+        hint_key(child, keys, err);
         return false;
     }
     return true;

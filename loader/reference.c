@@ -139,6 +139,12 @@ static void print_default(const char *text, struct buffer *out)
     }
 }
 
+/* In front of the reason why an option cannot be changed. */
+static const char *never_label(const struct option_spec *spec)
+{
+    return spec->fallback ? "Only the default is taken" : "Not taken";
+}
+
 static void print_row_text(const struct section *section, const struct option_spec *spec, struct buffer *out)
 {
     buffer_printf(out, "  %s%s\n      ", section->prefix ? section->prefix : "", spec->name);
@@ -150,6 +156,7 @@ static void print_row_text(const struct section *section, const struct option_sp
     buffer_byte(out, '\n');
     if (spec->help) buffer_printf(out, "      %s\n", spec->help);
     if (spec->later) buffer_printf(out, "      Not built yet: %s.\n", spec->later);
+    if (spec->never) buffer_printf(out, "      %s: %s.\n", never_label(spec), spec->never);
 }
 
 static void print_section_text(const struct section *section, struct buffer *out)
@@ -220,6 +227,7 @@ static void print_row_json(const char *prefix, const struct option_spec *spec, s
     print_pair(out, "help", spec->help);
     print_pair(out, "aliasOf", spec->alias_of);
     print_pair(out, "notBuiltYet", spec->later);
+    print_pair(out, "notTaken", spec->never);
     buffer_byte(out, '}');
     buffer_free(&kind);
 }
@@ -280,6 +288,11 @@ static void print_row_page(const char *prefix, const struct option_spec *spec, s
     if (spec->later) {
         buffer_text(out, " *Not built yet: ");
         print_cell(spec->later, out);
+        buffer_text(out, ".*");
+    }
+    if (spec->never) {
+        buffer_printf(out, " *%s: ", never_label(spec));
+        print_cell(spec->never, out);
         buffer_text(out, ".*");
     }
     buffer_text(out, " |\n");

@@ -46,6 +46,7 @@ static void print_option(const char *prefix, const struct option_spec *spec, boo
     struct buffer text = {0};
     if (spec->help) buffer_text(&text, spec->help);
     if (spec->later) buffer_printf(&text, "%sNot built yet: %s.", text.size ? " " : "", spec->later);
+    if (spec->never) buffer_printf(&text, "%sNot to be set: %s.", text.size ? " " : "", spec->never);
     print_text(out, buffer_string(&text));
     buffer_free(&text);
     if (spec->fallback) {

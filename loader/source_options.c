@@ -42,10 +42,10 @@ const struct option_spec cloud_source_options[] = {
     {.name = "schemaHints", .kind = OPTION_TEXT, .help = "Types of some inferred columns.", .later = LATER_INFERENCE},
     {.name = "schemaLocation", .kind = OPTION_PATH, .help = "Folder of the inferred schemas. Not used where the reader has a schema."},
     {.name = "useIncrementalListing", .kind = OPTION_CHOICE, .choices = "auto|true|false", .fallback = "auto", .help = "Has no effect: folders that were fully seen and did not change are not listed again, and names need no order."},
-    {.name = "useManagedFileEvents", .kind = OPTION_BOOL, .fallback = "false", .help = "Databricks' own event service.", .later = "it exists on Databricks only; use useNotifications"},
+    {.name = "useManagedFileEvents", .kind = OPTION_BOOL, .fallback = "false", .help = "Databricks' own event service.", .never = "it exists on Databricks only; use useNotifications"},
     {.name = "useNotifications", .kind = OPTION_BOOL, .fallback = "false", .help = "Be told of new files: by inotify on a local path."},
     {.name = "useStrictGlobber", .kind = OPTION_BOOL, .fallback = "false", .help = "Globs in the load path follow Spark's rules: * does not cross folders."},
-    {.name = "validateOptions", .kind = OPTION_BOOL, .fallback = "true", .help = "Unknown options are refused.", .later = "inlet always refuses options that it does not know"},
+    {.name = "validateOptions", .kind = OPTION_BOOL, .fallback = "true", .help = "Unknown options are refused.", .never = "inlet always refuses options that it does not know"},
     {.name = "fetchParallelism", .kind = OPTION_INT, .fallback = "1", .minimum = 1, .maximum = INT64_MAX, .help = "Threads that read the queue.", .later = LATER_CLOUD},
     {.name = "pathRewrites", .kind = OPTION_TEXT, .help = "Prefixes of paths in queue messages, and what they are here.", .later = LATER_CLOUD},
     {.name = "resourceTag.*", .kind = OPTION_TEXT, .help = "Tags of the resources that are set up.", .later = LATER_CLOUD},
@@ -71,7 +71,7 @@ const struct option_spec cloud_source_options[] = {
     {.name = "clientEmail", .kind = OPTION_TEXT, .help = "Google: service account.", .later = LATER_CLOUD},
     {.name = "privateKey", .kind = OPTION_TEXT, .secret = true, .help = "Google: key of the service account.", .later = LATER_CLOUD},
     {.name = "privateKeyId", .kind = OPTION_TEXT, .secret = true, .help = "Google: id of that key.", .later = LATER_CLOUD},
-    {.name = "databricks.serviceCredential", .kind = OPTION_TEXT, .help = "Databricks: named credential.", .later = LATER_CLOUD},
+    {.name = "databricks.serviceCredential", .kind = OPTION_TEXT, .help = "Databricks: named credential.", .never = "it exists on Databricks only"},
     {.name = NULL},
 };
 

@@ -40,6 +40,54 @@ static bool folder_is_empty(const char *path)
     return empty;
 }
 
+#define QUERY_NAME "query.name"
+#define LOAD_PATHS "source.0.load"
+
+static const char *load_text(const struct stream *stream)
+{
+    const struct pipeline_reader *reader = &stream->pipeline->reader;
+    const char *text = "";
+    for (size_t i = 0; i < reader->load_count; i++) text = arena_printf(stream->arena, "%s%s\n", text, reader->load[i]);
+    return text;
+}
+
+static bool shares_line(const char *a, const char *b)
+{
+    for (size_t size; *a; a += size) {
+        size = strcspn(a, "\n") + 1;
+        for (const char *line = b; *line; line += strcspn(line, "\n") + 1)
+            if (strncmp(a, line, size) == 0) return true;
+    }
+    return false;
+}
+
+/* A query may get another sink, another name, other paths to read; the one whose sink changes together with its name, or
+ * with all that it reads, is another query: on this ledger it would take the files of the first for its own. */
+static bool refuse_other_query(struct stream *stream, const char *old_path, struct error *err)
+{
+    const char *name, *load;
+    if (!ledger_setting_get(stream->ledger, stream->arena, QUERY_NAME, &name, err) || !ledger_setting_get(stream->ledger, stream->arena, LOAD_PATHS, &load, err))
+        return false;
+    bool same_name = !name || strcmp(name, stream->pipeline->name) == 0, same_load = !load || shares_line(load, load_text(stream));
+    if (same_name && same_load) return true;
+    error_set(err, COND_INLET_CHECKPOINT_MISMATCH, "this is the checkpoint of another query: '%s', which reads %.*s and writes to \"%s\"", name ? name : "",
+              load ? (int)strcspn(load, "\n") : 0, load ? load : "", old_path);
+    return error_hint(err, "Give each query a checkpointLocation of its own. A query whose output moves keeps its name and its load paths meanwhile.");
+}
+
+/* What the query is called and reads now; both may change as long as the sink stays. */
+static bool note_query(struct stream *stream, struct error *err)
+{
+    struct ledger_setting notes[] = {{QUERY_NAME, stream->pipeline->name}, {LOAD_PATHS, load_text(stream)}};
+    for (size_t i = 0; i < COUNTOF(notes); i++) {
+        const char *old;
+        if (!ledger_setting_get(stream->ledger, stream->arena, notes[i].name, &old, err)) return false;
+        if (old && strcmp(old, notes[i].value) == 0) continue;
+        return ledger_setting_set(stream->ledger, notes, COUNTOF(notes), err);
+    }
+    return true;
+}
+
 /* A changed sink is allowed only with no open batch and an empty target (design: config changes never lose history). */
 static bool allow_new_sink(struct stream *stream, struct error *err)
 {
@@ -59,6 +107,7 @@ static bool allow_new_sink(struct stream *stream, struct error *err)
                   old_path, writer->sink->name, path, open.stage == BATCH_NONE ? "is not empty" : "cannot change while a batch is open");
         return error_hint(err, "Use a checkpoint of its own for another query, or point the sink at an empty folder.");
     }
+    if (!refuse_other_query(stream, old_path, err)) return false;
     log_event(stream->context, LOG_WARN, "sink.changed", "from=%s to=%s", old_path, path);
     struct ledger_setting moved[] = {{"sink.path", path}, {"sink.format", writer->sink->name}, {SINK_FIRST_BATCH, arena_printf(stream->arena, "%" PRId64, last + 1)}};
     return ledger_setting_set(stream->ledger, moved, COUNTOF(moved), err);
@@ -69,7 +118,8 @@ static bool bind_checkpoint(struct stream *stream, struct error *err)
     struct ledger_setting facts[6];
     size_t count = identity_facts(stream, facts);
     if (!allow_new_sink(stream, err)) return false;
-    return ledger_facts_check(stream->ledger, facts, count, err) || error_context(err, "opening checkpoint \"%s\"", stream->pipeline->writer.checkpoint);
+    if (ledger_facts_check(stream->ledger, facts, count, err) && note_query(stream, err)) return true;
+    return error_context(err, "opening checkpoint \"%s\"", stream->pipeline->writer.checkpoint);
 }
 
 /* Spark: a load path that does not exist is an error at start; a glob without a match is not. */

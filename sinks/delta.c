@@ -30,12 +30,12 @@ static const struct option_spec delta_options[] = {
     {.name = "userMetadata", .kind = OPTION_TEXT, .help = "Text kept with every commit; DESCRIBE HISTORY shows it."},
     MAX_FILE_SIZE_OPTION,
     MAX_RECORDS_OPTION,
-    {.name = "overwriteSchema", .kind = OPTION_BOOL, .help = "Replace the table's schema.", .later = "a stream appends; it cannot replace a table"},
-    {.name = "replaceWhere", .kind = OPTION_TEXT, .help = "Replace the rows of a condition.", .later = "a stream appends; it cannot replace rows"},
-    {.name = "partitionOverwriteMode", .kind = OPTION_TEXT, .help = "Replace whole partitions.", .later = "a stream appends; it cannot replace rows"},
-    {.name = "optimizeWrite", .kind = OPTION_BOOL, .help = "Gather small files.", .later = "use maxFileSize: files do not depend on the number of inputs"},
-    {.name = "txnAppId", .kind = OPTION_TEXT, .help = "Name of the transaction.", .later = "it is the query's id"},
-    {.name = "txnVersion", .kind = OPTION_INT, .help = "Number of the transaction.", .later = "it is the batch's id"},
+    {.name = "overwriteSchema", .kind = OPTION_BOOL, .fallback = "false", .help = "Replace the table's schema.", .never = "a stream appends; it cannot replace a table"},
+    {.name = "replaceWhere", .kind = OPTION_TEXT, .help = "Replace the rows of a condition.", .never = "a stream appends; it cannot replace rows"},
+    {.name = "partitionOverwriteMode", .kind = OPTION_TEXT, .help = "Replace whole partitions.", .never = "a stream appends; it cannot replace rows"},
+    {.name = "optimizeWrite", .kind = OPTION_BOOL, .help = "Gather small files.", .never = "use maxFileSize: files do not depend on the number of inputs"},
+    {.name = "txnAppId", .kind = OPTION_TEXT, .help = "Name of the transaction.", .never = "it is the query's id"},
+    {.name = "txnVersion", .kind = OPTION_INT, .help = "Number of the transaction.", .never = "it is the batch's id"},
     {.name = NULL},
 };
 

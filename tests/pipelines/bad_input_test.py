@@ -513,6 +513,27 @@ def checkpoint_of_another():
     equal(ids(), [1])
 
 @test
+def checkpoint_of_another_query():
+    """Two pipelines that share a checkpoint by mistake: the second is refused, though its output is new; nothing is lost"""
+    pipeline()
+    land("landing/a.json", GOOD)
+    once()
+    os.makedirs("elsewhere")
+    for more in ({"name": "q.yaml", "start": "out2"}, {"load": "elsewhere", "start": "out2"}, {"start": "out2", "sink": "delta", "extra": {"name": "other"}}):
+        pipeline(**{"name": "p.yaml", **more})
+        result = inlet("once", more.get("name", "p.yaml"))
+        equal(result.code, 78, repr((more, result)))
+        has(result.err, "[INLET_CHECKPOINT_MISMATCH]", "another query: 'p'", "/out", more.get("name", "p.yaml"))
+    assert not os.path.exists("out2")
+    for more in ({"extra": {"name": "other"}}, {"load": "elsewhere", "extra": {"name": "other"}}, {"load": ["elsewhere", "landing"], "extra": {"name": "other"}},
+                 {"load": "landing", "start": "out2", "extra": {"name": "other"}}):  # One after the other a query may change it all.
+        pipeline(**more)
+        once()
+    land("landing/b.json", GOOD)
+    once()
+    equal([len(rows(p)) for p in ("out", "out2")], [1, 1])
+
+@test
 def sink_of_another():
     """An output folder whose log is another query's is refused, not appended to and not trusted"""
     pipeline()

@@ -108,7 +108,11 @@ def bad_pipelines():
         (9, "  options: {}", ["checkpointLocation"]), (10, "  outputMode: complete", ["complete", "line 10 "]), (10, "  outputMode: apend", ["Append", "line 10 "]),
         (10, "  start: ${NO_SUCH_VARIABLE}", ["NO_SUCH_VARIABLE", "line 10 "]), (10, "  trigger: {availableNo: true}", ["availableNow", "line 10 "]),
         (10, "  start: out\nconf: {inlet.nothing: 1}", ["inlet.nothing"]), (10, "  start: out\nquery: SELECT count(*) FROM input", ["query"]),
-        (10, "  start: out\nquery: SELECT b FROM input", ["UNRESOLVED_COLUMN"]), (10, "  partitionBy: [z]\n  start: out", ["INLET_PARTITION_COLUMN"]),
+        (10, "  start: out\nquery: SELECT b FROM input", ["UNRESOLVED_COLUMN", "line 11 ", "p.yaml"]),
+        (10, "  partitionBy: [z]\n  start: out", ["INLET_PARTITION_COLUMN", "line 10 ", "p.yaml"]),
+        (10, "  start: out\n  outputMode: complete\nquery: SELECT count(*) FROM input", ["[STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE]", "line 11 "]),
+        (10, "  trigger: availableNow", ["{availableNow: true}", "line 10 "]), (10, "  start: out\n  queryName: x", ["queryName", "the key name at the top", "line 11 "]),
+        (10, "  start: out\n  zzz: x", ["The keys are format, outputMode", "line 11 "]),
         (4, "  load: [landing", ["4"]), (4, "  load: s3://bucket/x", ["s3"]), (2, "  format: cloudFiles", ["CF_FORMAT_REQUIRED"]), (10, "", ["start"])]
     for line, text, parts in cases:
         lines = list(base)

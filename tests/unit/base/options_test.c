@@ -19,6 +19,8 @@ static const struct option_spec table[] = {
     {.name = "every", .kind = OPTION_INTERVAL, .help = "."},
     {.name = "folder", .kind = OPTION_PATH, .help = "."},
     {.name = "password", .kind = OPTION_INT, .secret = true, .help = "."},
+    {.name = "fixed", .kind = OPTION_BOOL, .fallback = "true", .never = "there is one way", .help = "."},
+    {.name = "unwanted", .kind = OPTION_TEXT, .never = "it is the query's id", .help = "."},
     {.name = "variant", .kind = OPTION_BOOL, .fallback = "false", .later = "there is no variant", .help = "."},
     {.name = "resourceTag.*", .kind = OPTION_TEXT, .help = "."},
     {.name = NULL},
@@ -102,6 +104,8 @@ static void bad_values_are_refused_with_their_line(void **state)
         {"age", "7 lightyears", COND_INLET_BAD_OPTION_VALUE, "a duration"},
         {"every", "1", COND_INLET_BAD_OPTION_VALUE, "an interval"},
         {"variant", "true", COND_INLET_NOT_SUPPORTED_YET, "there is no variant"},
+        {"fixed", "false", COND_INLET_BAD_OPTION_VALUE, "option 'fixed' can only be 'true': there is one way"},
+        {"unwanted", "x", COND_INLET_BAD_OPTION_VALUE, "option 'unwanted' cannot be set: it is the query's id"},
         {"headr", "true", COND_INLET_UNKNOWN_OPTION, "'headr' is not known to csv"},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
@@ -128,6 +132,7 @@ static void what_comes_later_may_have_its_default(void **state)
     (void)state;
     struct options out;
     assert_true(parse_one("variant", "FALSE", &out));
+    assert_true(parse_one("fixed", "TRUE", &out));
 }
 
 static void secrets_are_not_printed(void **state)

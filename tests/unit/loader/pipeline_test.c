@@ -107,7 +107,7 @@ static void cloud_refusals(void **state)
         {"{cloudFiles.format: json, cloudFiles.schemaHints: a INT}", COND_INLET_NOT_SUPPORTED_YET},
         {"{cloudFiles.format: json, cloudFiles.queueUrl: x}", COND_INLET_NOT_SUPPORTED_YET},
         {"{cloudFiles.format: json, cloudFiles.resourceTag.a: x}", COND_INLET_NOT_SUPPORTED_YET},
-        {"{cloudFiles.format: json, cloudFiles.validateOptions: false}", COND_INLET_NOT_SUPPORTED_YET},
+        {"{cloudFiles.format: json, cloudFiles.validateOptions: false}", COND_INLET_BAD_OPTION_VALUE},
         {"{cloudFiles.format: json, modifiedAfter: yesterday}", COND_CF_INVALID_VALUE},
         {"{cloudFiles.format: parquet}", COND_INLET_NOT_SUPPORTED_YET},
         {"{cloudFiles.format: jsonn}", COND_DATA_SOURCE_NOT_FOUND},
