@@ -116,6 +116,13 @@ void digest_text(const void *data, size_t size, char out[DIGEST_TEXT_SIZE])
     snprintf(out, DIGEST_TEXT_SIZE, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }
 
+void digest_words(const void *data, size_t size, uint64_t out[2])
+{
+    XXH128_hash_t hash = XXH3_128bits(data, size);
+    out[0] = hash.low64;
+    out[1] = hash.high64;
+}
+
 uint64_t hash_bytes(const void *data, size_t size) { return XXH3_64bits(data, size); }
 
 static uint32_t crc32c_scalar(uint32_t crc, const uint8_t *at, size_t size)

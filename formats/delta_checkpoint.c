@@ -397,13 +397,22 @@ static void push_txn(struct rows *rows, struct chunk *chunk, const struct delta_
     push_integer(rows, &to[2], txn->last_updated_ms);
 }
 
-static void push_add(struct rows *rows, struct chunk *chunk, const struct delta_add *add, const struct delta_metadata *metadata,
+/* The value of a partition column; NULL: null, which an empty text stands for, too. */
+static const char *partition_value(const struct delta_file_action *action, const char *column)
+{
+    for (size_t i = 0; i < action->pair_count; i++)
+        if (strcmp(action->pairs[i].key, column) == 0) return action->pairs[i].value && *action->pairs[i].value ? action->pairs[i].value : NULL;
+    return NULL;
+}
+
+static void push_add(struct rows *rows, struct chunk *chunk, const struct delta_file_action *action, const struct delta_metadata *metadata,
                      struct arena *scratch)
 {
     struct column *to = push_row(rows, chunk, COLUMN_ADD);
+    const struct delta_add *add = &action->add;
     push_text(rows, &to[0], add->path);
     for (size_t i = 0; i < metadata->partition_count; i++)
-        push_pair(rows, &to[1], metadata->partition_columns[i], add->partition_values[i]);
+        push_pair(rows, &to[1], metadata->partition_columns[i], partition_value(action, metadata->partition_columns[i]));
     push_list(rows, &to[1]);
     push_integer(rows, &to[2], add->size);
     push_integer(rows, &to[3], add->modification_time_ms);
@@ -442,7 +451,7 @@ struct output {
     struct rows rows;
     struct arena *scratch;
     struct draft draft;
-    int64_t row_count, bytes;
+    int64_t row_count, add_count, bytes, tombstones_from_ms;
 };
 
 static bool output_write(struct output *output, struct slice bytes, struct error *err)
@@ -493,7 +502,20 @@ static int64_t tombstones_from_ms(const struct delta_snapshot *snapshot, const s
     return (context_now_us(context) - us) / 1000;
 }
 
-static bool output_rows(struct output *output, struct error *err)
+static bool output_action(void *user, const struct delta_file_action *action, struct error *err)
+{
+    struct output *output = user;
+    if (action->has_deletion_vector)
+        return error_set(err, COND_DELTA_UNSUPPORTED_FEATURES_FOR_READ,
+                         "the table needs reader features that inlet does not know: deletionVectors (a file has one)");
+    if (!action->is_add && action->remove.deletion_timestamp_ms < output->tombstones_from_ms) return true;
+    output->add_count += action->is_add;
+    if (action->is_add) push_add(&output->rows, &output->chunk, action, &output->snapshot->metadata, output->scratch);
+    else push_remove(&output->rows, &output->chunk, &action->remove, output->scratch);
+    return output_next(output, err);
+}
+
+static bool output_rows(struct output *output, const char *path, struct error *err)
 {
     const struct delta_snapshot *snapshot = output->snapshot;
     push_protocol(&output->rows, &output->chunk, &snapshot->protocol);
@@ -502,24 +524,16 @@ static bool output_rows(struct output *output, struct error *err)
         push_txn(&output->rows, &output->chunk, &snapshot->txns[i]);
         if (!output_next(output, err)) return false;
     }
-    for (size_t i = 0; i < snapshot->add_count; i++) {
-        push_add(&output->rows, &output->chunk, &snapshot->adds[i], &snapshot->metadata, output->scratch);
-        if (!output_next(output, err)) return false;
-    }
-    int64_t from_ms = tombstones_from_ms(snapshot, output->context);
-    for (size_t i = 0; i < snapshot->remove_count; i++) {
-        if (snapshot->removes[i].deletion_timestamp_ms < from_ms) continue;
-        push_remove(&output->rows, &output->chunk, &snapshot->removes[i], output->scratch);
-        if (!output_next(output, err)) return false;
-    }
+    output->tombstones_from_ms = tombstones_from_ms(snapshot, output->context);
+    if (!delta_visit_files(path, snapshot, output->context, output_action, output, err)) return false;
     return output_chunk(output, err) && output_piece(output, err);
 }
 
-static bool output_file(struct output *output, struct error *err)
+static bool output_file(struct output *output, const char *path, struct error *err)
 {
     struct buffer edge = {0};
     bool done = parquet_encoder.file_head(output->file, &edge, err) && output_write(output, slice_of(edge.data, edge.size), err) &&
-                output_rows(output, err);
+                output_rows(output, path, err);
     buffer_clear(&edge);
     done = done && parquet_encoder.file_tail(output->file, &edge, err) && output_write(output, slice_of(edge.data, edge.size), err);
     buffer_free(&edge);
@@ -555,8 +569,8 @@ static void output_fini(struct output *output)
 
 static bool write_hint(const char *directory, const struct output *output, struct arena *arena, struct error *err)
 {
-    char *text = arena_printf(arena, "{\"version\":%" PRId64 ",\"size\":%" PRId64 ",\"sizeInBytes\":%" PRId64 ",\"numOfAddFiles\":%zu}",
-                              output->snapshot->version, output->row_count, output->bytes, output->snapshot->add_count);
+    char *text = arena_printf(arena, "{\"version\":%" PRId64 ",\"size\":%" PRId64 ",\"sizeInBytes\":%" PRId64 ",\"numOfAddFiles\":%" PRId64 "}",
+                              output->snapshot->version, output->row_count, output->bytes, output->add_count);
     return file_replace(path_join(arena, directory, "_last_checkpoint"), slice_text(text), err);
 }
 
@@ -568,7 +582,7 @@ bool delta_write_checkpoint(const char *path, const struct delta_snapshot *snaps
     struct output output = {.snapshot = snapshot, .context = context, .scratch = arena_new("delta checkpoint row"),
                             .rows = {.budget = context->budget, .err = err}};
     bool done = output_init(&output, arena, err) && draft_open(&output.draft, final, err);
-    if (done && output_file(&output, err)) {
+    if (done && output_file(&output, path, err)) {
         done = draft_replace(&output.draft, err) && write_hint(directory, &output, arena, err);
     } else if (done) {
         draft_discard(&output.draft);

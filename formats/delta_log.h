@@ -59,7 +59,8 @@ bool delta_commit(const char *path, int64_t version, struct slice actions, bool 
 struct tree *delta_read_commit(const char *path, int64_t version, struct arena *arena, struct error *err) MUST_CHECK;
 /* Latest version by listing; -1: no log. */
 bool delta_latest_version(const char *path, int64_t *version, struct error *err) MUST_CHECK;
-/* Writes %020d.checkpoint.parquet for the newest snapshot and _last_checkpoint. */
+/* Writes %020d.checkpoint.parquet of the snapshot's version and _last_checkpoint. The files are read from the log once more: the
+ * snapshot need not have them. */
 bool delta_write_checkpoint(const char *path, const struct delta_snapshot *snapshot, struct inlet_context *context, struct error *err) MUST_CHECK;
 /* DESCRIBE HISTORY, newest first: one JSON object per version into out, as a JSON array (limit 0: all). */
 bool delta_history(const char *path, size_t limit, struct arena *arena, struct buffer *out, struct error *err) MUST_CHECK;

@@ -40,6 +40,13 @@ struct delta_file_action {
     size_t pair_count;
 };
 
+/* One file action that stands at a version; borrowed for the call. False ends the visit. */
+typedef bool (*delta_visit)(void *user, const struct delta_file_action *action, struct error *err);
+/* Hands on every add and remove that stands at the snapshot's version (which may have been loaded without files), in no
+ * promised order. Memory does not grow with the files of the checkpoint the snapshot started from. */
+bool delta_visit_files(const char *path, const struct delta_snapshot *snapshot, struct inlet_context *context, delta_visit visit, void *user,
+                       struct error *err) MUST_CHECK;
+
 struct delta_replay;
 
 /* Each copies what it keeps into the snapshot's arena. The newest one wins. */

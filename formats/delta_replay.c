@@ -2,7 +2,10 @@
  *
  * Forward: a later action replaces an earlier one. Files are kept in one table keyed by their decoded
  * path, whether added or removed. Strings of files go into the snapshot's arena once they are known to
- * be kept; JSON trees live in a scratch arena which is reset line by line. */
+ * be kept; JSON trees live in a scratch arena which is reset line by line.
+ *
+ * Backward, for checkpoints: newest commit first, the checkpoint last, every file is handed on as it is read unless
+ * its path was seen before. All that is kept is a digest of each path in the commits. */
 #include "base/panic.h"
 #include "base/uuid.h"
 #include "formats/delta_parts.h"
@@ -15,11 +18,23 @@ struct replay_file {
     struct delta_file_action action;
 };
 
+/* Within a commit adds come first: where a broken writer has both for one path, its rows stay. */
+enum visit_pass { VISIT_ADDS, VISIT_REMOVES, VISIT_CHECKPOINT };
+
+struct visiting {
+    delta_visit visit;
+    void *user;
+    enum visit_pass pass;
+    uint64_t (*seen)[2];         /* Digests of decoded paths; both 0: free. Power of two, malloc'ed. */
+    size_t seen_count, capacity;
+};
+
 struct delta_replay {
     struct arena *arena;         /* The snapshot's. */
     struct arena *scratch;       /* Of one line. */
     struct arena *name;          /* Of one commit's path. */
     bool keep_files;
+    struct visiting *visiting;   /* NULL: forward. */
     struct delta_metadata metadata;
     struct delta_protocol protocol;
     bool has_metadata, has_protocol;
@@ -34,7 +49,7 @@ struct delta_replay {
 };
 
 struct arena *delta_replay_arena(struct delta_replay *replay) { return replay->arena; }
-bool delta_replay_keeps_files(const struct delta_replay *replay) { return replay->keep_files; }
+bool delta_replay_keeps_files(const struct delta_replay *replay) { return replay->keep_files || replay->visiting; }
 
 static void *array_grown(void *array, size_t count, size_t *capacity, size_t size)
 {
@@ -121,8 +136,55 @@ static void file_keep(struct delta_replay *replay, const struct delta_file_actio
         out->pairs[i] = (struct delta_pair){key_shared(replay, action->pairs[i].key), kept_text(replay, action->pairs[i].value)};
 }
 
+static uint64_t *seen_place(const struct visiting *visiting, const uint64_t digest[2])
+{
+    size_t at = digest[0] & (visiting->capacity - 1);
+    for (;; at = (at + 1) & (visiting->capacity - 1)) {
+        uint64_t *place = visiting->seen[at];
+        if ((place[0] == digest[0] && place[1] == digest[1]) || (place[0] == 0 && place[1] == 0)) return place;
+    }
+}
+
+static void seen_grow(struct visiting *visiting)
+{
+    struct visiting larger = *visiting;
+    larger.capacity = visiting->capacity ? visiting->capacity * 2 : 1024;
+    larger.seen = calloc(larger.capacity, sizeof *larger.seen);
+    if (!larger.seen) panic_out_of_memory(larger.capacity * sizeof *larger.seen);
+    for (size_t i = 0; i < visiting->capacity; i++)
+        if (visiting->seen[i][0] || visiting->seen[i][1]) memcpy(seen_place(&larger, visiting->seen[i]), visiting->seen[i], sizeof *larger.seen);
+    free(visiting->seen);
+    *visiting = larger;
+}
+
+/* Whether a newer action has this path. Remembers it, but for the checkpoint's, which are distinct. */
+static bool seen_before(struct visiting *visiting, const char *path)
+{
+    uint64_t digest[2];
+    if ((visiting->seen_count + 1) * 2 > visiting->capacity) seen_grow(visiting);
+    digest_words(path, strlen(path), digest);
+    uint64_t *place = seen_place(visiting, digest);
+    if (place[0] || place[1]) return true;
+    if (visiting->pass == VISIT_CHECKPOINT) return false;
+    memcpy(place, digest, sizeof digest);
+    visiting->seen_count++;
+    return false;
+}
+
+static bool visit_file(struct delta_replay *replay, const struct delta_file_action *action, struct error *err)
+{
+    struct visiting *visiting = replay->visiting;
+    if (visiting->pass != VISIT_CHECKPOINT && action->is_add != (visiting->pass == VISIT_ADDS)) return true;
+    const char *path = action->is_add ? action->add.path : action->remove.path;
+    if (strchr(path, '%')) path = delta_decode_path(replay->name, path);
+    bool before = seen_before(visiting, path);
+    arena_reset(replay->name);
+    return before || visiting->visit(visiting->user, action, err);
+}
+
 bool delta_replay_file(struct delta_replay *replay, const struct delta_file_action *action, struct error *err)
 {
+    if (replay->visiting) return visit_file(replay, action, err);
     if (!replay->keep_files) return true;
     if (replay->file_count >= UINT32_MAX - 1) return error_set(err, COND_INLET_RESOURCE, "the Delta table has too many files");
     const char *path = action->is_add ? action->add.path : action->remove.path;
@@ -202,7 +264,9 @@ static bool line_is_idle(const struct delta_replay *replay, struct slice line)
 {
     if (line.data[line.size - 1] != '}') return false;
     if (begins(line, "{\"commitInfo\":") || begins(line, "{\"cdc\":")) return true;
-    return !replay->keep_files && (begins(line, "{\"add\":") || begins(line, "{\"remove\":"));
+    bool add = begins(line, "{\"add\":"), removed = begins(line, "{\"remove\":");
+    if (replay->visiting) return replay->visiting->pass == VISIT_ADDS ? removed : add;
+    return !replay->keep_files && (add || removed);
 }
 
 static bool replay_line(struct delta_replay *replay, struct slice line, struct error *err)
@@ -392,6 +456,48 @@ bool delta_snapshot_load(const char *path, int64_t version, bool with_files, str
                          version, path, latest);
     if (load_from_any(&listing, version < 0 ? latest : version, with_files, arena, context, out, err)) return true;
     return error_context(err, "reading the log of Delta table %s", path);
+}
+
+/* --- backward --- */
+
+static bool visit_commit(struct delta_replay *replay, const char *path, struct error *err)
+{
+    replay->visiting->pass = VISIT_ADDS;
+    if (!replay_commit(replay, path, err)) return false;
+    replay->visiting->pass = VISIT_REMOVES;
+    return replay_commit(replay, path, err);
+}
+
+static bool visit_from(struct delta_replay *replay, const struct delta_listing *listing, const struct delta_snapshot *snapshot, struct arena *arena,
+                       struct inlet_context *context, struct error *err)
+{
+    const struct delta_checkpoint *checkpoint = NULL;
+    for (size_t i = 0; i < listing->checkpoint_count; i++)
+        if (listing->checkpoints[i].version == snapshot->checkpoint_version) checkpoint = &listing->checkpoints[i];
+    for (int64_t version = snapshot->version; version > snapshot->checkpoint_version; version--) {
+        if (cancel_now(&context->cancel)) return error_set(err, COND_INLET_CANCELLED, "stopped while reading the Delta log");
+        if (!visit_commit(replay, delta_commit_path(arena, listing->directory, version), err)) return false;
+    }
+    replay->visiting->pass = VISIT_CHECKPOINT;
+    if (snapshot->checkpoint_version >= 0 && !checkpoint)
+        return error_set(err, COND_DELTA_LOG_DAMAGED, "the checkpoint of version %" PRId64 " has gone", snapshot->checkpoint_version);
+    return !checkpoint || delta_checkpoint_read(listing->directory, checkpoint, replay, context, err);
+}
+
+bool delta_visit_files(const char *path, const struct delta_snapshot *snapshot, struct inlet_context *context, delta_visit visit, void *user,
+                       struct error *err)
+{
+    struct arena *arena = arena_new("delta files");
+    struct delta_listing listing;
+    struct delta_replay replay;
+    struct visiting visiting = {.visit = visit, .user = user};
+    replay_init(&replay, arena, false);
+    replay.visiting = &visiting;
+    bool done = delta_list(path, arena, &listing, err) && visit_from(&replay, &listing, snapshot, arena, context, err);
+    replay_fini(&replay);
+    free(visiting.seen);
+    arena_free(arena);
+    return done;
 }
 
 int64_t delta_txn_version(const struct delta_snapshot *snapshot, const char *app_id)

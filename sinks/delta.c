@@ -55,6 +55,7 @@ struct delta_sink {
     int indexed_columns;             /* Leaves that get statistics. */
     bool stale;                      /* The fit was made for other metadata than the snapshot's. */
     int64_t checkpoint_due;          /* Version to write a checkpoint for; -1: none. */
+    bool looked_for_checkpoint;      /* The first commit makes up for one that a killed run, or another writer, did not write. */
 };
 
 /* --- the table ------------------------------------------------------------------------------------ */
@@ -513,6 +514,17 @@ static bool settle_existing(struct delta_sink *sink, const struct batch_identity
                      "another writer has committed batch %lld under this query's id to the Delta table \"%s\"", (long long)sink->txn_version, sink->spec->path);
 }
 
+/* At each multiple of the interval; once per run also where one has gone by without a checkpoint. */
+static void plan_checkpoint(struct delta_sink *sink, int64_t version)
+{
+    int64_t interval = table_setting_int(&sink->snapshot, "delta.checkpointInterval", CHECKPOINT_INTERVAL_DEFAULT);
+    int64_t newest = sink->snapshot.checkpoint_version > 0 ? sink->snapshot.checkpoint_version : 0;
+    if (interval <= 0 || version <= 0) return;
+    bool missing = !sink->looked_for_checkpoint && version / interval > newest / interval;
+    if (missing || version % interval == 0) sink->checkpoint_due = version;
+    sink->looked_for_checkpoint = true;
+}
+
 static bool commit_batch(struct publication *publication, struct buffer *actions, struct error *err)
 {
     struct delta_sink *sink = publication->sink;
@@ -530,8 +542,7 @@ static bool commit_batch(struct publication *publication, struct buffer *actions
         int64_t version = sink->snapshot.version + 1;
         if (!delta_commit(sink->spec->path, version, slice_of(actions->data, actions->size), &existed, err)) return false;
         if (existed) continue; /* Somebody was faster: look again, try the next version. */
-        int64_t interval = table_setting_int(&sink->snapshot, "delta.checkpointInterval", CHECKPOINT_INTERVAL_DEFAULT);
-        if (interval > 0 && version > 0 && version % interval == 0) sink->checkpoint_due = version;
+        plan_checkpoint(sink, version);
         note_commit(sink, &fit, publication->batch);
         return true;
     }
@@ -556,7 +567,7 @@ static bool delta_after_commit(void *state, struct error *err)
     if (sink->checkpoint_due < 0) return true;
     struct arena *arena = arena_new("checkpoint");
     struct delta_snapshot snapshot;
-    bool ok = delta_snapshot_load(sink->spec->path, sink->checkpoint_due, true, arena, sink->spec->context, &snapshot, err) &&
+    bool ok = delta_snapshot_load(sink->spec->path, sink->checkpoint_due, false, arena, sink->spec->context, &snapshot, err) &&
               delta_write_checkpoint(sink->spec->path, &snapshot, sink->spec->context, err);
     sink->checkpoint_due = -1;
     arena_free(arena);

@@ -91,4 +91,60 @@ def delta_feature_names():
                 {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["allowColumnDefaults", "rowTracking", "domainMetadata"]})
     has(once(code=78).err, ": allowColumnDefaults, rowTracking, domainMetadata.")
 
+# --- Checkpoints of the Delta log ---------------------------------------------------------------------------------------
+
+def append(record, name):
+    land(f"landing/{name}.json", json.dumps(record) + "\n")
+    once()
+
+def checkpoints(path="out"):
+    return sorted(int(os.path.basename(f)[:20]) for f in glob.glob(path + "/_delta_log/*.checkpoint.parquet"))
+
+@test
+def delta_checkpoint_made_up_for():
+    """A checkpoint that a killed run did not write, or that was removed, comes with the next commit"""
+    import deltalake
+    fresh([], sink="delta")
+    for i in range(11):
+        append({"a": i, "b": "x"}, f"f{i}")
+    equal(checkpoints(), [10])
+    os.unlink("out/_delta_log/%020d.checkpoint.parquet" % 10)
+    os.unlink("out/_delta_log/_last_checkpoint")
+    append({"a": 11, "b": "x"}, "f11")
+    equal(checkpoints(), [11])
+    append({"a": 12, "b": "x"}, "f12")
+    equal(checkpoints(), [11])
+    write("out/_delta_log/_last_checkpoint", "{damaged")
+    append({"a": 13, "b": "x"}, "f13")
+    equal(sorted(r["a"] for r in rows(fmt="delta")), list(range(14)))
+    equal(deltalake.DeltaTable("out").version(), 13)
+
+@test
+def delta_checkpoint_of_others_files():
+    """A checkpoint holds what stands: files of other writers, of an older checkpoint, not those removed or added again"""
+    import deltalake, pyarrow as pa
+    def frame(a, b):
+        return pa.table({"a": pa.array(a, pa.int64()), "b": pa.array(b, pa.string())})
+    fresh([], sink="delta", schema="a BIGINT, b STRING")
+    for i in range(4):
+        deltalake.write_deltalake("out", frame([i, i], ["p q", None]), partition_by=["b"], mode="append")
+    deltalake.DeltaTable("out").delete("a = 1")
+    for i in range(5, 11):
+        append({"a": i, "b": "c/d"}, f"f{i}")
+    equal(checkpoints(), [10])
+    deltalake.write_deltalake("out", frame([100], ["p q"]), mode="append")
+    deltalake.DeltaTable("out").delete("a = 2")
+    for i in range(13, 21):
+        append({"a": i, "b": ""}, f"f{i}")
+    equal(checkpoints(), [10, 20])
+    before = sorted((r["a"], r["b"] or "") for r in rows(fmt="delta"))
+    for name in glob.glob("out/_delta_log/*.json") + ["out/_delta_log/%020d.checkpoint.parquet" % 10]:
+        os.unlink(name)
+    equal(sorted((r["a"], r["b"] or "") for r in rows(fmt="delta")), before)
+    equal([a for a, _ in before], sorted([0, 0, 3, 3, *range(5, 11), 100, *range(13, 21)]))
+    shown = [json.loads(line) for line in inlet("show", "out", "--json").out.split("\n") if line]
+    equal(sorted((r["a"], r.get("b") or "") for r in shown), before)
+    append({"a": 21, "b": "x"}, "f21")
+    equal(len(rows(fmt="delta")), len(before) + 1)
+
 main()
