@@ -138,7 +138,7 @@ static bool make_layout(struct delta_sink *sink, struct arena *arena, const stru
     if (!partition_layout_make(arena, fit->written, (const char *const *)fit->partition_columns, fit->partition_count, &sink->session, layout, err))
         return false;
     layout->print_value = delta_print_partition_value;
-    return true;
+    return partition_layout_needs_data(layout, err);
 }
 
 /* Fits the batch's columns to the table as it is now. */

@@ -44,6 +44,7 @@ static bool check_schema(const struct file_sink_format *format, const struct sin
     /* JSON objects may hold names that differ by case alone; a name twice could not be read back. CSV has columns by position. */
     bool case_matters = spec->session->case_sensitive || format->support == SUPPORT_ALL, by_position = format->support == SUPPORT_ATOMIC;
     if (!partition_layout_make(arena, spec->schema, spec->partition_by, spec->partition_count, spec->session, layout, err)) return false;
+    if (format->support != SUPPORT_ALL && !partition_layout_needs_data(layout, err)) return false;
     if (!by_position && !schema_check_duplicates(spec->schema, case_matters, err)) return false;
     if (!schema_check_types(layout->data_schema, format->support, format->label, err)) return false;
     if (format->support == SUPPORT_STRING && layout->data_schema->field_count != 1)

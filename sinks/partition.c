@@ -93,10 +93,15 @@ bool partition_layout_make(struct arena *arena, const struct type *schema, const
         out->prefixes[i] = folder_prefix(arena, &schema->fields[out->columns[i]]);
     }
     out->count = count;
-    if (count && count == schema->field_count)
-        return error_set(err, COND_ALL_PARTITION_COLUMNS, "Cannot use all columns for partition columns");
     collect_data(arena, out);
     return true;
+}
+
+bool partition_layout_needs_data(const struct partition_layout *layout, struct error *err)
+{
+    if (!layout->count || layout->data_schema->field_count) return true;
+    error_set(err, COND_ALL_PARTITION_COLUMNS, "Cannot use all columns for partition columns");
+    return error_hint(err, "Leave a column out of partitionBy: files without columns cannot be read back.");
 }
 
 /* --- keys ----------------------------------------------------------------------------------------- */

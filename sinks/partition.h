@@ -21,9 +21,12 @@ struct partition_layout {
 };
 
 /* Resolves names as the session's case rule says. Errors: INLET_PARTITION_COLUMN (unknown, ambiguous),
- * INVALID_PARTITION_COLUMN_DATA_TYPE, COLUMN_ALREADY_EXISTS (given twice), ALL_PARTITION_COLUMNS_NOT_ALLOWED. */
+ * INVALID_PARTITION_COLUMN_DATA_TYPE, COLUMN_ALREADY_EXISTS (given twice). */
 bool partition_layout_make(struct arena *arena, const struct type *schema, const char *const *names, size_t count,
                            const struct session *session, struct partition_layout *out, struct error *err) MUST_CHECK;
+
+/* Refuses a layout whose files have no column: ALL_PARTITION_COLUMNS_NOT_ALLOWED. JSON alone can hold such rows. */
+bool partition_layout_needs_data(const struct partition_layout *layout, struct error *err) MUST_CHECK;
 
 struct partition_key {
     const uint8_t *raw;

@@ -80,8 +80,12 @@ def partitioned():
     got = {r["a"]: (str(r["day"]), r["k"]) for r in rows("out_delta", "delta")}
     equal(got, {i: (f"2024-01-{i % 28 + 1:02}", f"v/{i % 20}:é%") for i in range(5600)})
     equal(duck("SELECT count(*), count(DISTINCT k) FROM read_parquet('out_parquet/**/*.parquet', hive_partitioning=true)"), [(5600, 20)])
-    pipeline(schema=schema, partition_by=["day", "k", "a"], start="o2", checkpoint="c2")
-    has(once(code=78).err, "ALL_PARTITION_COLUMNS")
+    for sink in ("parquet", "csv", "delta"):
+        pipeline(schema=schema, sink=sink, partition_by=["day", "k", "a"], start="o2", checkpoint="c2")
+        has(once(code=78).err, "ALL_PARTITION_COLUMNS")
+    pipeline(schema="k STRING", sink="json", partition_by="k", start="o4", checkpoint="c4")  # As in Spark: objects without fields.
+    equal(once().summary["rows"], 5600)
+    equal({open(f).read() for f in data_files("o4")}, {"{}\n" * 280})
     pipeline(schema="a BIGINT, A STRING", start="o3", checkpoint="c3")
     equal(inlet("check", "p.yaml").code, 78, "two columns of one name")
 
