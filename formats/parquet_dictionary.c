@@ -1,13 +1,14 @@
 /* parquet_dictionary -- the distinct values of one leaf in one row group, by open addressing.
  *
- * A slot is four bytes: 16 bits of the hash, so that most other keys are told apart without a look at
- * them, and 16 bits of index + 1. The table is at most half full. */
+ * A slot is eight bytes: 28 bits of the hash, so that other keys are told apart without a look at them, where the
+ * key stands, and its index. The table is at most half full. Values are looked up in groups: first all are
+ * hashed and their slots asked for, then their keys, then they are compared, so that the waits for memory overlap. */
 #include "formats/parquet_values.h"
 #include "base/panic.h"
 
 #include <stdlib.h>
 
-enum { SLOT_BITS_FIRST = 8 };
+enum { SLOT_BITS_FIRST = 8, SLOT_BITS_MAX = 17, GROUP = 32, SLOT_BITS_NEAR = 11 /* Tables up to here are in the nearest cache. */ };
 
 static ALWAYS_INLINE uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -101,20 +102,29 @@ static uint64_t hash_of_key(const struct dictionary *dictionary, uint32_t index)
     return hash_bytes(keys + 16 * (size_t)index, 16);
 }
 
-static ALWAYS_INLINE uint32_t slot_value(uint64_t hash, uint32_t index) { return (uint32_t)(hash & 0xFFFF) << 16 | (index + 1); }
+static ALWAYS_INLINE uint64_t slot_value(uint64_t hash, size_t offset, uint32_t index) { return hash << 36 | (uint64_t)offset << 16 | (index + 1); }
+static ALWAYS_INLINE bool slot_may_be(uint64_t slot, uint64_t hash) { return (slot ^ hash << 36) >> 36 == 0; }
+static ALWAYS_INLINE size_t slot_offset(uint64_t slot) { return slot >> 16 & 0xFFFFF; }
+static ALWAYS_INLINE uint16_t slot_index(uint64_t slot) { return (uint16_t)((slot & 0xFFFF) - 1); }
+
+static size_t offset_of_key(const struct dictionary *dictionary, uint32_t index)
+{
+    return dictionary->kind == DENSE_BYTES ? dictionary->key_offsets[index] : index * key_width(dictionary->kind);
+}
 
 static void grow_slots(struct dictionary *dictionary)
 {
-    dictionary->slot_bits = dictionary->slots ? dictionary->slot_bits + 1 : SLOT_BITS_FIRST;
+    dictionary->slot_bits = dictionary->slots ? dictionary->slot_bits + 2 : SLOT_BITS_FIRST;
+    if (dictionary->slot_bits > SLOT_BITS_MAX) dictionary->slot_bits = SLOT_BITS_MAX;
     free(dictionary->slots);
     size_t size = (size_t)1 << dictionary->slot_bits;
-    dictionary->slots = checked(calloc(size, sizeof(uint32_t)), size * sizeof(uint32_t));
+    dictionary->slots = checked(calloc(size, sizeof *dictionary->slots), size * sizeof *dictionary->slots);
     uint32_t mask = (uint32_t)size - 1;
     for (uint32_t index = 0; index < dictionary->count; index++) {
         uint64_t hash = hash_of_key(dictionary, index);
         uint32_t at = (uint32_t)(hash >> (64 - dictionary->slot_bits));
         while (dictionary->slots[at]) at = (at + 1) & mask;
-        dictionary->slots[at] = slot_value(hash, index);
+        dictionary->slots[at] = slot_value(hash, offset_of_key(dictionary, index), index);
     }
 }
 
@@ -131,86 +141,123 @@ static bool make_room(struct dictionary *dictionary, size_t key_size)
     return true;
 }
 
-static void insert(struct dictionary *dictionary, uint32_t at, uint64_t hash)
+static void insert(struct dictionary *dictionary, uint32_t at, uint64_t hash, size_t offset)
 {
-    dictionary->slots[at] = slot_value(hash, dictionary->count++);
+    dictionary->slots[at] = slot_value(hash, offset, dictionary->count++);
     if (dictionary->count * 2 > (1u << dictionary->slot_bits)) grow_slots(dictionary);
 }
 
-static bool insert_fixed(struct dictionary *dictionary, uint32_t at, uint64_t hash, const void *key, size_t width)
+static NO_INLINE bool insert_fixed(struct dictionary *dictionary, uint32_t at, uint64_t hash, const void *key, size_t width)
 {
+    size_t offset = dictionary->keys.size;
     if (!make_room(dictionary, width)) return false;
     buffer_append(&dictionary->keys, key, width);
-    insert(dictionary, at, hash);
+    insert(dictionary, at, hash, offset);
     return true;
+}
+
+static NO_INLINE bool insert_bytes(struct dictionary *dictionary, uint32_t at, uint64_t hash, const uint8_t *bytes, uint32_t size)
+{
+    size_t offset = dictionary->keys.size;
+    if (!make_room(dictionary, 4 + (size_t)size)) return false;
+    dictionary->key_offsets[dictionary->count] = (uint32_t)offset;
+    buffer_append(&dictionary->keys, &size, 4);
+    buffer_append(&dictionary->keys, bytes, size);
+    insert(dictionary, at, hash, offset);
+    return true;
+}
+
+static ALWAYS_INLINE uint32_t home_of(const struct dictionary *dictionary, uint64_t hash) { return (uint32_t)(hash >> (64 - dictionary->slot_bits)); }
+
+/* The keys of a group's values come nearer, where the table is a large one. */
+static ALWAYS_INLINE void prefetch_keys(const struct dictionary *dictionary, const uint64_t *hashes, uint32_t count)
+{
+    if (dictionary->slot_bits <= SLOT_BITS_NEAR) return;
+    for (uint32_t i = 0; i < count; i++) __builtin_prefetch(dictionary->keys.data + slot_offset(dictionary->slots[home_of(dictionary, hashes[i])]));
+}
+
+static ALWAYS_INLINE uint64_t hash_fixed(const uint8_t *value, size_t width)
+{
+    uint32_t narrow = 0;
+    if (width == 4) memcpy(&narrow, value, 4);
+    return width == 4 ? hash_word(narrow) : width == 8 ? hash_word(load_8(value)) : hash_bytes(value, 16);
+}
+
+/* One value of a fixed width. False: the dictionary is full. */
+static ALWAYS_INLINE bool find_fixed(struct dictionary *dictionary, uint64_t hash, const uint8_t *value, size_t width, uint16_t *index)
+{
+    uint32_t at = home_of(dictionary, hash), mask = (1u << dictionary->slot_bits) - 1;
+    for (;; at = (at + 1) & mask) {
+        uint64_t slot = dictionary->slots[at];
+        if (slot == 0) {
+            *index = (uint16_t)dictionary->count;
+            return insert_fixed(dictionary, at, hash, value, width);
+        }
+        if (slot_may_be(slot, hash) && memcmp(dictionary->keys.data + slot_offset(slot), value, width) == 0) {
+            *index = slot_index(slot);
+            return true;
+        }
+    }
 }
 
 /* The loop of all fixed widths; `width` is a constant where it is inlined. */
 static ALWAYS_INLINE uint32_t add_fixed(struct dictionary *dictionary, const uint8_t *values, uint32_t count, uint16_t *indices, size_t width)
 {
-    for (uint32_t i = 0; i < count; i++, values += width) {
-        uint32_t narrow = 0;
-        if (width == 4) memcpy(&narrow, values, 4);
-        uint64_t hash = width == 4 ? hash_word(narrow) : width == 8 ? hash_word(load_8(values)) : hash_bytes(values, 16);
-        uint32_t at = (uint32_t)(hash >> (64 - dictionary->slot_bits)), mask = (1u << dictionary->slot_bits) - 1;
-        uint16_t tag = (uint16_t)hash;
-        for (;; at = (at + 1) & mask) {
-            uint32_t slot = dictionary->slots[at];
-            if (slot == 0) {
-                if (!insert_fixed(dictionary, at, hash, values, width)) return i;
-                indices[i] = (uint16_t)(dictionary->count - 1);
-                break;
-            }
-            uint32_t index = (slot & 0xFFFF) - 1;
-            if (slot >> 16 == tag && memcmp(dictionary->keys.data + width * index, values, width) == 0) {
-                indices[i] = (uint16_t)index;
-                break;
-            }
+    uint64_t hashes[GROUP];
+    for (uint32_t done = 0; done < count; done += GROUP, values += GROUP * width) {
+        uint32_t group = count - done < GROUP ? count - done : GROUP;
+        for (uint32_t i = 0; i < group; i++) {
+            hashes[i] = hash_fixed(values + i * width, width);
+            __builtin_prefetch(&dictionary->slots[home_of(dictionary, hashes[i])]);
+        }
+        prefetch_keys(dictionary, hashes, group);
+        for (uint32_t i = 0; i < group; i++) {
+            if (UNLIKELY(!find_fixed(dictionary, hashes[i], values + i * width, width, &indices[done + i]))) return done + i;
         }
     }
     return count;
 }
 
-static bool insert_bytes(struct dictionary *dictionary, uint32_t at, uint64_t hash, const uint8_t *bytes, uint32_t size)
+static ALWAYS_INLINE bool key_is(const uint8_t *key, const uint8_t *bytes, uint32_t size)
 {
-    if (!make_room(dictionary, 4 + (size_t)size)) return false;
-    dictionary->key_offsets[dictionary->count] = (uint32_t)dictionary->keys.size;
-    buffer_append(&dictionary->keys, &size, 4);
-    buffer_append(&dictionary->keys, bytes, size);
-    insert(dictionary, at, hash);
-    return true;
-}
-
-static ALWAYS_INLINE bool key_is(const struct dictionary *dictionary, uint32_t index, const uint8_t *bytes, uint32_t size)
-{
-    const uint8_t *key = dictionary->keys.data + dictionary->key_offsets[index];
     uint32_t key_size;
     memcpy(&key_size, key, 4);
     return key_size == size && equal_bytes(key + 4, bytes, size);
 }
 
+static ALWAYS_INLINE bool find_bytes(struct dictionary *dictionary, uint64_t hash, const uint8_t *bytes, uint32_t size, uint16_t *index)
+{
+    uint32_t at = home_of(dictionary, hash), mask = (1u << dictionary->slot_bits) - 1;
+    for (;; at = (at + 1) & mask) {
+        uint64_t slot = dictionary->slots[at];
+        if (slot == 0) {
+            *index = (uint16_t)dictionary->count;
+            return insert_bytes(dictionary, at, hash, bytes, size);
+        }
+        if (slot_may_be(slot, hash) && key_is(dictionary->keys.data + slot_offset(slot), bytes, size)) {
+            *index = slot_index(slot);
+            return true;
+        }
+    }
+}
+
 static uint32_t add_bytes(struct dictionary *dictionary, const struct dense *dense, uint32_t start, uint32_t count, uint16_t *indices)
 {
     const int32_t *offsets = dense->offsets + start;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *bytes = dense->data + offsets[i];
-        uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
-        if (UNLIKELY(size > DICTIONARY_BYTES_MAX)) return i;
-        uint64_t hash = hash_bytes(bytes, size);
-        uint32_t at = (uint32_t)(hash >> (64 - dictionary->slot_bits)), mask = (1u << dictionary->slot_bits) - 1;
-        uint16_t tag = (uint16_t)hash;
-        for (;; at = (at + 1) & mask) {
-            uint32_t slot = dictionary->slots[at];
-            if (slot == 0) {
-                if (!insert_bytes(dictionary, at, hash, bytes, size)) return i;
-                indices[i] = (uint16_t)(dictionary->count - 1);
-                break;
-            }
-            uint32_t index = (slot & 0xFFFF) - 1;
-            if (slot >> 16 == tag && key_is(dictionary, index, bytes, size)) {
-                indices[i] = (uint16_t)index;
-                break;
-            }
+    uint64_t hashes[GROUP];
+    for (uint32_t done = 0; done < count; done += GROUP, offsets += GROUP) {
+        uint32_t group = count - done < GROUP ? count - done : GROUP;
+        for (uint32_t i = 0; i < group; i++) {
+            uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
+            if (UNLIKELY(size > DICTIONARY_BYTES_MAX)) return done;
+            hashes[i] = hash_bytes(dense->data + offsets[i], size);
+            __builtin_prefetch(&dictionary->slots[home_of(dictionary, hashes[i])]);
+        }
+        prefetch_keys(dictionary, hashes, group);
+        for (uint32_t i = 0; i < group; i++) {
+            const uint8_t *bytes = dense->data + offsets[i];
+            uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
+            if (UNLIKELY(!find_bytes(dictionary, hashes[i], bytes, size, &indices[done + i]))) return done + i;
         }
     }
     return count;
@@ -286,6 +333,6 @@ void dictionary_expand(const struct dictionary *dictionary, const struct parquet
 
 size_t dictionary_memory(const struct dictionary *dictionary)
 {
-    size_t slots = dictionary->slots ? sizeof(uint32_t) << dictionary->slot_bits : 0;
+    size_t slots = dictionary->slots ? sizeof *dictionary->slots << dictionary->slot_bits : 0;
     return slots + dictionary->keys.capacity + dictionary->key_capacity * sizeof(uint32_t);
 }

@@ -66,11 +66,11 @@ int bound_compare(const struct parquet_leaf *leaf, const struct buffer *a, const
 
 enum { DICTIONARY_COUNT_MAX = 65535, DICTIONARY_BYTES_MAX = 1 << 20 };
 
-/* Open addressing; a slot is (tag << 16 | index + 1), 0 is empty. Keys lie dense, in order of first appearance;
+/* Open addressing; a slot is (tag << 36 | offset in keys << 16 | index + 1), 0 is empty. Keys lie dense, in order of first appearance;
  * for DENSE_BYTES they are the PLAIN dictionary page itself (length, bytes). */
 struct dictionary {
     enum dense_kind kind;
-    uint32_t *slots;
+    uint64_t *slots;
     uint32_t slot_bits;
     uint32_t count;
     struct buffer keys;
