@@ -9,7 +9,8 @@ enum {
     BATCH_VALUES = 4096,             /* Values between two looks at the dictionary's worth. */
     INDICES_PER_PAGE_MAX = 1 << 18,
     SLOTS_PER_PAGE_MAX = 1 << 20,
-    DICTIONARY_TRIAL = 8192          /* Values before a dictionary is judged. */
+    TRIAL_VALUES = 2048,             /* After which a dictionary is judged, mildly; with some more values, strictly. */
+    STRICT_VALUES = 8192
 };
 
 void page_scratch_free(struct page_scratch *scratch)
@@ -180,12 +181,13 @@ static bool page_is_full(const struct column_writer *writer)
 
 /* ---- dictionary or PLAIN ---- */
 
-/* Looks as if there were no more than DISTINCT distinct values: so many different ones show up among the
- * first n draws. Judges early, so that a column of unique values costs a few thousand look-ups and no more. */
+/* Looks as if there were no more than `distinct` distinct values: so many different ones show up among the
+ * first n draws. Judges early, so that a column of unique values costs few look-ups; so few draws say
+ * little, so the first limit is a wide one. */
 static bool dictionary_promises(const struct column_writer *writer)
 {
-    const double distinct = 60000;
-    if (writer->values_seen < DICTIONARY_TRIAL) return true;
+    if (writer->values_seen < TRIAL_VALUES) return true;
+    const double distinct = writer->values_seen < STRICT_VALUES ? 200000 : 60000;
     return writer->dictionary.count <= -expm1(-(double)writer->values_seen / distinct) * distinct;
 }
 
@@ -273,7 +275,7 @@ static uint32_t choose_slots(const struct column_writer *writer, const struct le
     if (value < dense->count) {
         size_t average = plain_size(writer->leaf, dense, value, dense->count - value) / (dense->count - value) + 1;
         size_t room = writer->settings->page_size > writer->values.size ? writer->settings->page_size - writer->values.size : 0;
-        size_t fitting = writer->use_dictionary ? BATCH_VALUES : room / average + 1;
+        size_t fitting = !writer->use_dictionary ? room / average + 1 : writer->values_seen < TRIAL_VALUES ? TRIAL_VALUES : BATCH_VALUES;
         if (dense->kind == DENSE_BITS) fitting = room * 8 + 8;
         if (fitting < wanted) wanted = (uint32_t)fitting;
     }
