@@ -55,6 +55,7 @@ static bool check_against(struct arguments *arguments, const struct pipeline *pi
 
 static bool check_query(struct arguments *arguments, const struct pipeline *pipeline, struct error *err)
 {
+    if (!load_base_check(&pipeline->reader, err)) return false;
     if (check_against(arguments, pipeline, type_struct(arguments->arena, NULL, 0), err)) return true;
     if (err->condition != COND_UNRESOLVED_COLUMN && err->condition != COND_INLET_PARTITION_COLUMN) return false;
     struct error later;

@@ -33,7 +33,8 @@ static bool read_segment(const char *segment, size_t size, struct arena *arena, 
     const char *equals = memchr(segment, '=', size);
     size_t name_size = (size_t)(equals - segment), value_size = size - name_size - 1;
     if (name_size == 0) {
-        return error_set(err, COND_EMPTY_PARTITION_COLUMN_VALUE, "the path segment '%.*s' has an empty partition column name", (int)size, segment);
+        error_set(err, COND_EMPTY_PARTITION_COLUMN_NAME, "found an empty partition column name in the path segment '%.*s'", (int)size, segment);
+        return error_hint(err, "Each partition directory must have a non-empty column name before the '=' sign (e.g., 'col=value').");
     }
     if (value_size == 0) {
         error_set(err, COND_EMPTY_PARTITION_COLUMN_VALUE, "found an empty partition column value in the path segment '%.*s'", (int)size, segment);
@@ -42,6 +43,7 @@ static bool read_segment(const char *segment, size_t size, struct arena *arena, 
     out->name = unescape(arena, segment, name_size);
     out->value = unescape(arena, equals + 1, value_size);
     out->value_size = strlen(out->value);
+    out->raw = arena_strndup(arena, equals + 1, value_size);
     if (strcmp(out->value, HIVE_DEFAULT_PARTITION) == 0) out->value = NULL;
     return true;
 }
@@ -60,12 +62,19 @@ static size_t base_of(const struct partition_rules *rules, const char *directory
     return longest;
 }
 
-bool partitions_of(const struct partition_rules *rules, const char *directory, struct arena *arena, struct partition_value **values, size_t *count,
-                   struct error *err)
+/* What one folder says: its columns, and the table's folder, which holds the outermost. */
+struct reading {
+    struct partition_value *values;
+    size_t count;
+    size_t base, table;            /* Sizes of the parts of the path; base: SIZE_MAX where it lies in no base path. */
+};
+
+static bool read_folder(const struct partition_rules *rules, const char *directory, struct arena *arena, struct reading *out, struct error *err)
 {
     size_t base = base_of(rules, directory), end = strlen(directory), found = 0, capacity = 1;
-    *count = 0;
-    *values = NULL;
+    *out = (struct reading){.base = base};
+    if (base == SIZE_MAX && rules->base_given && rules->base_path_count)
+        return error_set(err, COND_INLET_BAD_OPTION_VALUE, "wrong basePath \"%s\" for the root path \"%s\"", rules->base_paths[0], directory);
     if (base == SIZE_MAX) return true;
     for (size_t i = base; i < end; i++) capacity += directory[i] == '/';
     struct partition_value *list = ARENA_ARRAY(arena, struct partition_value, capacity);
@@ -75,7 +84,7 @@ bool partitions_of(const struct partition_rules *rules, const char *directory, s
         size_t size = end - start;
         if (memchr(directory + start, '=', size)) {
             if (!read_segment(directory + start, size, arena, &list[found], err)) return false;
-            if (is_wanted(rules, list[found].name)) found++;
+            if (is_wanted(rules, list[found].name)) out->table = start - 1, found++;
         } else if (found) {
             break;
         }
@@ -86,9 +95,19 @@ bool partitions_of(const struct partition_rules *rules, const char *directory, s
         list[i] = list[found - 1 - i];
         list[found - 1 - i] = swap;
     }
-    *values = list;
-    *count = found;
+    out->values = list;
+    out->count = found;
     return true;
+}
+
+bool partitions_of(const struct partition_rules *rules, const char *directory, struct arena *arena, struct partition_value **values, size_t *count,
+                   struct error *err)
+{
+    struct reading reading;
+    bool ok = read_folder(rules, directory, arena, &reading, err);
+    *values = reading.values;
+    *count = reading.count;
+    return ok;
 }
 
 /* --- Types ----------------------------------------------------------------------------------------------- */
@@ -114,8 +133,9 @@ static bool is_timestamp(const char *text, size_t size, const struct time_zone *
     return size >= 19 && (text[10] == ' ' || text[10] == 'T') && cast_timestamp(text, size, zone, &ignored);
 }
 
-static const struct type *infer_value(const struct partition_rules *rules, struct arena *arena, const char *text)
+static const struct type *infer_value(const struct partition_rules *rules, struct arena *arena, const struct partition_value *value)
 {
+    const char *text = value->raw;
     size_t size = strlen(text);
     int64_t integer;
     double real;
@@ -125,7 +145,7 @@ static const struct type *infer_value(const struct partition_rules *rules, struc
     const struct type *decimal = infer_decimal(arena, text, size);
     if (decimal) return decimal;
     if (parse_double_java(text, size, &real)) return type_primitive(TYPE_DOUBLE);
-    if (is_timestamp(text, size, rules->session->zone)) return type_primitive(TYPE_TIMESTAMP);
+    if (is_timestamp(value->value, value->value_size, rules->session->zone)) return type_primitive(TYPE_TIMESTAMP);
     if (size == 10 && text[4] == '-' && text[7] == '-' && cast_date(text, size, &days)) return type_primitive(TYPE_DATE);
     return type_primitive(TYPE_STRING);
 }
@@ -200,7 +220,24 @@ struct names {
     size_t count;
     const struct type **types;
     const char *first;             /* The folder that gave them; NULL: none yet, or they were given by name. */
+    size_t base, table;            /* Of that folder. */
 };
+
+static bool conflicting_tables(const struct names *names, const char *directory, size_t table, struct error *err)
+{
+    error_set(err, COND_CONFLICTING_DIRECTORY_STRUCTURES, "conflicting directory structures detected: key=value folders lie in \"%.*s\" and in \"%.*s\"",
+              (int)names->table, names->first, (int)table, directory);
+    return error_hint(err, "Folders of several tables are loaded separately, each by a load path of its own.");
+}
+
+/* Spark's rule: one table, and in all its folders the same columns. False: Auto Loader then has none. */
+static bool fits(const struct partition_rules *rules, const struct names *names, const struct reading *reading, const char *directory, struct error *err)
+{
+    bool same_table = reading->base != names->base || (reading->table == names->table && strncmp(directory, names->first, names->table) == 0);
+    if (!rules->lenient && !same_table) return conflicting_tables(names, directory, reading->table, err);
+    if (same_names(rules, names->values, names->count, reading->values, reading->count)) return true;
+    return rules->lenient ? false : conflict(names->values, names->count, reading->values, reading->count, names->first, directory, err);
+}
 
 /* Widens the types by one folder's values. */
 static void merge_values(const struct partition_rules *rules, struct names *names, const struct partition_value *values, size_t count, struct arena *arena)
@@ -208,7 +245,7 @@ static void merge_values(const struct partition_rules *rules, struct names *name
     for (size_t i = 0; i < names->count; i++)
         for (size_t j = 0; j < count; j++)
             if (values[j].value && same_name(rules, names->values[i].name, values[j].name))
-                names->types[i] = merge_types(arena, names->types[i], infer_value(rules, arena, values[j].value));
+                names->types[i] = merge_types(arena, names->types[i], infer_value(rules, arena, &values[j]));
 }
 
 static const struct type *names_schema(const struct partition_rules *rules, const struct names *names, struct arena *arena)
@@ -232,69 +269,75 @@ const struct type *partitions_discover(const struct partition_rules *rules, cons
         names.types = ARENA_ARRAY(arena, const struct type *, names.count + 1);
     }
     for (size_t i = 0; i < count; i++) {
-        struct partition_value *values;
-        size_t value_count;
+        struct reading reading;
         if (i && strcmp(directories[i], directories[i - 1]) == 0) continue;
-        if (!partitions_of(rules, directories[i], arena, &values, &value_count, err)) return NULL;
-        if (!value_count) continue;
+        if (!read_folder(rules, directories[i], arena, &reading, err)) return NULL;
+        if (!reading.count) continue;
         if (!rules->columns && !names.first) {
-            names = (struct names){values, value_count, ARENA_ARRAY(arena, const struct type *, value_count + 1), directories[i]};
-        } else if (!rules->columns && !same_names(rules, names.values, names.count, values, value_count)) {
-            if (rules->lenient) return no_columns(arena);
-            conflict(names.values, names.count, values, value_count, names.first, directories[i], err);
-            return NULL;
+            names = (struct names){reading.values, reading.count, ARENA_ARRAY(arena, const struct type *, reading.count + 1), directories[i], reading.base,
+                                   reading.table};
+        } else if (!rules->columns && !fits(rules, &names, &reading, directories[i], err)) {
+            return rules->lenient ? no_columns(arena) : NULL;
         }
-        merge_values(rules, &names, values, value_count, arena);
+        merge_values(rules, &names, reading.values, reading.count, arena);
     }
     return names_schema(rules, &names, arena);
 }
 
 /* --- Values ---------------------------------------------------------------------------------------------- */
 
-/* Casts trim whitespace and control characters. */
-static void trim(const char **text, size_t *size)
-{
-    while (*size && (unsigned char)**text <= ' ') (*text)++, (*size)--;
-    while (*size && ((unsigned char)(*text)[*size - 1] <= ' ' || (*text)[*size - 1] == 0x7f)) (*size)--;
-}
+enum cast { CAST_BAD, CAST_NULL, CAST_DONE };
 
+static enum cast done(bool ok) { return ok ? CAST_DONE : CAST_BAD; }
+
+/* Java's parseInt, cut to the type: what does not fit TINYINT or SMALLINT wraps, as in Spark. */
 static bool cast_integer(const char *text, size_t size, enum type_kind kind, void *values, uint32_t row)
 {
     int64_t value;
-    if (!parse_int64(text, size, &value)) return false;
+    if (!parse_int64_java(text, size, &value)) return false;
+    if (kind != TYPE_BIGINT && (value < INT32_MIN || value > INT32_MAX)) return false;
     switch (kind) {
-    case TYPE_TINYINT: ((int8_t *)values)[row] = (int8_t)value; return value == (int8_t)value;
-    case TYPE_SMALLINT: ((int16_t *)values)[row] = (int16_t)value; return value == (int16_t)value;
-    case TYPE_INT: ((int32_t *)values)[row] = (int32_t)value; return value == (int32_t)value;
+    case TYPE_TINYINT: ((int8_t *)values)[row] = (int8_t)value; return true;
+    case TYPE_SMALLINT: ((int16_t *)values)[row] = (int16_t)value; return true;
+    case TYPE_INT: ((int32_t *)values)[row] = (int32_t)value; return true;
     default: ((int64_t *)values)[row] = value; return true;
     }
 }
 
-static bool cast_boolean(const char *text, size_t size, uint8_t *bits, uint32_t row)
+static bool cast_boolean(const char *text, uint8_t *bits, uint32_t row)
 {
-    static const char *const yes[] = {"t", "true", "y", "yes", "1"}, *const no[] = {"f", "false", "n", "no", "0"};
-    for (size_t i = 0; i < 5; i++) {
-        if (strlen(yes[i]) == size && strncasecmp(yes[i], text, size) == 0) { bit_set(bits, row); return true; }
-        if (strlen(no[i]) == size && strncasecmp(no[i], text, size) == 0) { bit_clear(bits, row); return true; }
-    }
-    return false;
+    if (strcasecmp(text, "true") == 0) bit_set(bits, row);
+    else if (strcasecmp(text, "false") == 0) bit_clear(bits, row);
+    else return false;
+    return true;
 }
 
-static bool cast_value(const struct type *type, const char *text, const struct time_zone *zone, struct column *column, uint32_t row)
+/* By way of DOUBLE, as in Spark. */
+static bool cast_float(const char *text, size_t size, float *out)
 {
+    double value;
+    if (!parse_double_java(text, size, &value)) return false;
+    *out = (float)value;
+    return true;
+}
+
+static enum cast cast_value(const struct type *type, const struct partition_value *value, const struct time_zone *zone, struct column *column, uint32_t row)
+{
+    const char *text = value->raw;
     size_t size = strlen(text);
-    bool overflow;
-    if (type->kind != TYPE_DATE && type->kind != TYPE_TIMESTAMP && type->kind != TYPE_TIMESTAMP_NTZ) trim(&text, &size);
+    bool overflow = false;
     switch (type->kind) {
-    case TYPE_BOOLEAN: return cast_boolean(text, size, column->values, row);
-    case TYPE_TINYINT: case TYPE_SMALLINT: case TYPE_INT: case TYPE_BIGINT: return cast_integer(text, size, type->kind, column->values, row);
-    case TYPE_FLOAT: return parse_float_java(text, size, (float *)column->values + row);
-    case TYPE_DOUBLE: return parse_double_java(text, size, (double *)column->values + row);
-    case TYPE_DECIMAL: return parse_decimal(text, size, type->precision, type->scale, (int128 *)column->values + row, &overflow);
-    case TYPE_DATE: return cast_date(text, size, (int32_t *)column->values + row);
-    case TYPE_TIMESTAMP: return cast_timestamp(text, size, zone, (int64_t *)column->values + row);
-    case TYPE_TIMESTAMP_NTZ: return cast_timestamp_ntz(text, size, true, (int64_t *)column->values + row);
-    default: return false;
+    case TYPE_BOOLEAN: return done(cast_boolean(text, column->values, row));
+    case TYPE_TINYINT: case TYPE_SMALLINT: case TYPE_INT: case TYPE_BIGINT: return done(cast_integer(text, size, type->kind, column->values, row));
+    case TYPE_FLOAT: return done(cast_float(text, size, (float *)column->values + row));
+    case TYPE_DOUBLE: return done(parse_double_java(text, size, (double *)column->values + row));
+    case TYPE_DECIMAL:
+        if (parse_decimal(text, size, type->precision, type->scale, (int128 *)column->values + row, &overflow)) return CAST_DONE;
+        return overflow ? CAST_NULL : CAST_BAD;
+    case TYPE_DATE: return done(cast_date(text, size, (int32_t *)column->values + row));
+    case TYPE_TIMESTAMP: return done(cast_timestamp(value->value, value->value_size, zone, (int64_t *)column->values + row));
+    case TYPE_TIMESTAMP_NTZ: return done(cast_timestamp_ntz(value->value, value->value_size, true, (int64_t *)column->values + row));
+    default: return CAST_BAD;
     }
 }
 
@@ -331,20 +374,21 @@ static bool bad_value(const struct column *column, const char *name, const char 
 static bool append_one(const struct partition_rules *rules, const struct partition_value *values, size_t count, const char *name,
                        struct column *column, struct budget *budget, struct error *err)
 {
-    const char *text = NULL;
+    const struct partition_value *value = NULL;
     for (size_t i = 0; i < count; i++)
-        if (same_name(rules, values[i].name, name)) text = values[i].value;
+        if (same_name(rules, values[i].name, name)) value = &values[i];
     if (!column_reserve(column, budget, (size_t)column->length + 1, err)) return false;
-    if (!text) {
+    if (!value || !value->value) {
         append_null(column);
         return true;
     }
-    if (type_is_bytes(column->type)) return append_text(column, text, budget, err);
-    if (cast_value(column->type, text, rules->session->zone, column, column->length)) {
+    if (type_is_bytes(column->type)) return append_text(column, column->type->kind == TYPE_BINARY ? value->raw : value->value, budget, err);
+    enum cast cast = cast_value(column->type, value, rules->session->zone, column, column->length);
+    if (cast == CAST_DONE) {
         column->length++;
         return true;
     }
-    if (options_bool(&rules->session->conf, "spark.sql.sources.validatePartitionColumns")) return bad_value(column, name, text, err);
+    if (cast == CAST_BAD && options_bool(&rules->session->conf, "spark.sql.sources.validatePartitionColumns")) return bad_value(column, name, value->raw, err);
     append_null(column);
     return true;
 }

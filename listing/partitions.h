@@ -9,6 +9,7 @@
 struct partition_rules {
     const char *const *base_paths;     /* basePath, or the load paths' literal folders; a column above them does not count. */
     size_t base_path_count;
+    bool base_given;                   /* basePath: a folder that does not lie in it is an error. */
     bool infer_types;                  /* spark.sql.sources.partitionColumnTypeInference.enabled; false: STRING. */
     const char *const *columns;        /* cloudFiles.partitionColumns: only these, in this order; NULL: all found. */
     size_t column_count;
@@ -18,7 +19,8 @@ struct partition_rules {
 };
 
 /* The columns of these folders (of files, absolute; repeats are cheap when neighbours): a STRUCT, perhaps without fields. Folders without
- * any key=value are passed over (their files get nulls). CONFLICTING_PARTITION_COLUMN_NAMES, EMPTY_PARTITION_COLUMN_VALUE. */
+ * any key=value are passed over (their files get nulls). CONFLICTING_DIRECTORY_STRUCTURES (below one base path the columns begin at different
+ * folders), CONFLICTING_PARTITION_COLUMN_NAMES, EMPTY_PARTITION_COLUMN_NAME, EMPTY_PARTITION_COLUMN_VALUE. */
 const struct type *partitions_discover(const struct partition_rules *rules, const char *const *directories, size_t count, struct arena *arena,
                                        struct error *err) MUST_CHECK;
 
@@ -29,6 +31,7 @@ bool partitions_append(const struct partition_rules *rules, const struct type *s
 
 struct partition_value {
     const char *name, *value; /* Decoded; value NULL: null. */
+    const char *raw;          /* The value as the folder spells it: what numbers and dates are read from, as in Spark. */
     size_t value_size;
 };
 /* The raw columns of one folder, outermost first. */

@@ -257,11 +257,23 @@ static enum loose_match match_path(const struct scope *scope, const char *direct
     return match_loose(scope->pattern->text, path);
 }
 
+/* What the pipeline writes itself would come back as its input. */
+static bool is_own(const struct scope_rules *rules, const char *directory, const char *name)
+{
+    size_t size = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+    for (size_t i = 0; i < rules->own_count; i++) {
+        const char *own = rules->own[i];
+        if (strncmp(own, directory, size) == 0 && own[size] == '/' && strcmp(own + size + 1, name) == 0) return true;
+    }
+    return false;
+}
+
 enum refusal scope_enter(const struct scope *scope, const char *directory, const char *name, struct scope *child)
 {
     *child = *scope;
     if (scope->state == SCOPE_MATCHING && !component_matches(&scope->pattern->components[scope->component], name)) return REFUSED_GLOB;
     if (name_is_hidden(name) && !is_named(scope, name)) return REFUSED_HIDDEN;
+    if (is_own(scope->rules, directory, name)) return REFUSED_OWN;
     switch (scope->state) {
     case SCOPE_MATCHING:
         child->component++;
@@ -272,7 +284,8 @@ enum refusal scope_enter(const struct scope *scope, const char *directory, const
     case SCOPE_TAKING: break;
     }
     if (strchr(name, '=')) child->in_partition = true;
-    return scope->rules->subtree || child->in_partition ? REFUSED_NOT : REFUSED_DEPTH;
+    child->aside = !scope->rules->subtree && !child->in_partition;
+    return REFUSED_NOT;
 }
 
 enum refusal scope_take(const struct scope *scope, const char *directory, const char *name)
@@ -282,6 +295,7 @@ enum refusal scope_take(const struct scope *scope, const char *directory, const 
         if (scope->component + 1 < scope->pattern->component_count) return REFUSED_GLOB; /* A folder was meant here. */
     }
     if (name_is_hidden(name)) return REFUSED_HIDDEN;
+    if (scope->aside) return REFUSED_DEPTH;
     if (scope->state == SCOPE_LOOSE && match_path(scope, directory, name, false) != LOOSE_PREFIX) return REFUSED_GLOB;
     return REFUSED_NOT;
 }

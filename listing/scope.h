@@ -11,7 +11,9 @@
 
 struct scope_rules {
     bool strict_glob;
-    bool subtree;                  /* Every folder is entered; false: key=value folders and what is below them. */
+    bool subtree;                  /* Files of every folder count; false: those of the load folder, of key=value folders and of what is below them. */
+    const char *const *own;        /* Folders that are never entered: the pipeline's own output and state. Absolute. */
+    size_t own_count;
 };
 
 struct component {
@@ -36,10 +38,11 @@ struct scope {
     enum scope_state state;
     size_t component;              /* SCOPE_MATCHING: the one that the next name must match. */
     bool in_partition;             /* Below a key=value folder. */
+    bool aside;                    /* In a plain subfolder: its files do not count, key=value folders below it do. */
 };
 
 /* Ordered by how far a path came before it was refused. */
-enum refusal { REFUSED_OUTSIDE, REFUSED_HIDDEN, REFUSED_GLOB, REFUSED_DEPTH, REFUSED_NOT };
+enum refusal { REFUSED_OUTSIDE, REFUSED_HIDDEN, REFUSED_GLOB, REFUSED_OWN, REFUSED_DEPTH, REFUSED_NOT };
 
 bool patterns_compile(const char *load, const struct scope_rules *rules, struct arena *arena, struct pattern **patterns, size_t *count, struct error *err) MUST_CHECK;
 struct scope scope_of_root(const struct pattern *pattern, const struct scope_rules *rules);

@@ -95,7 +95,8 @@ struct walk *walk_new(const struct walk_spec *spec, struct arena *arena, struct 
 {
     struct walk *walk = ARENA_NEW(arena, struct walk);
     walk->spec = *spec;
-    walk->rules = (struct scope_rules){.strict_glob = spec->strict_glob, .subtree = spec->subtree || !spec->strict_glob};
+    walk->rules = (struct scope_rules){.strict_glob = spec->strict_glob, .subtree = spec->subtree || !spec->strict_glob,
+                                       .own = spec->own, .own_count = spec->own_count};
     if (!compile_loads(walk, arena, err)) return NULL;
     if (spec->path_glob_filter && !(walk->filter = glob_compile(arena, spec->path_glob_filter, err))) return NULL;
     gather_roots(walk, arena);
@@ -526,6 +527,7 @@ static const char *why_of_refusal(const struct walk *walk, enum refusal refusal,
     case REFUSED_OUTSIDE: return arena_printf(arena, "it is not under the load path '%s'", walk->spec.load_count ? walk->spec.load[0] : "");
     case REFUSED_HIDDEN: return "it, or a folder above it, has a hidden name ('.', '_' without '=', or '._COPYING_')";
     case REFUSED_GLOB: return arena_printf(arena, "the load path's pattern '%s' does not match it", walk->spec.load[0]);
+    case REFUSED_OWN: return "it is in the output or the checkpoint folder of this pipeline";
     case REFUSED_DEPTH: return "it is in a subfolder that is not named key=value; recursiveFileLookup would take it";
     case REFUSED_NOT: break;
     }

@@ -2,7 +2,8 @@
  *
  * Directories are read with getdents64 in large buffers; names that the visitor already knows are not stat'ed.
  * Rules, in the order in which `inlet why` names them: under a load path; not hidden ('_' without '=', '.',
- * '._COPYING_'); the load path's glob; depth (key=value folders and what is below them, or the whole subtree);
+ * '._COPYING_'); the load path's glob; not the pipeline's own output or state; depth (the load folder, key=value folders
+ * and what is below them, or the whole subtree);
  * pathGlobFilter on the base name; a regular file; modifiedAfter/Before. Nothing here knows the ledger. */
 #pragma once
 #include "base/context.h"
@@ -16,7 +17,9 @@ struct walk_spec {
     const char *const *load;        /* Absolute paths, globs allowed. */
     size_t load_count;
     bool strict_glob;               /* Hadoop's rules ('*' within one folder); false: Auto Loader's loose ones. */
-    bool subtree;                   /* Every folder is entered; false: those named key=value, and all below them. */
+    bool subtree;                   /* Files of every folder; false: of the load folder, and of folders named key=value and all below them. */
+    const char *const *own;         /* Absolute folders that are never entered (the pipeline's own output and state). */
+    size_t own_count;
     const char *path_glob_filter;   /* On base names; NULL: none. */
     int64_t modified_after_us, modified_before_us; /* Exclusive; INT64_MIN and INT64_MAX: off. */
     bool stat_known;                /* allowOverwrites: every file is stat'ed before it is asked about. */

@@ -101,7 +101,7 @@ static struct walk *make_walk(const struct pipeline_reader *reader, struct arena
         .load = reader->load, .load_count = reader->load_count, .strict_glob = settings->strict_glob, .subtree = settings->subtree,
         .path_glob_filter = settings->path_glob_filter, .modified_after_us = settings->modified_after_us, .modified_before_us = settings->modified_before_us,
         .stat_known = settings->allow_overwrites, .use_marks = use_marks && !settings->allow_overwrites,
-        .root_may_go = service};
+        .own = reader->own, .own_count = reader->own_count, .root_may_go = service};
     return walk_new(&spec, arena, err);
 }
 

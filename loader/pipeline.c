@@ -480,12 +480,20 @@ static void print_shape(struct load *load)
 
 /* ---- entry points ------------------------------------------------------------------------------ */
 
+static bool close_own_folders(struct load *load)
+{
+    struct pipeline *pipeline = load->pipeline;
+    if (pipeline->writer.path) pipeline->reader.own[pipeline->reader.own_count++] = pipeline->writer.path;
+    pipeline->reader.own[pipeline->reader.own_count++] = pipeline->writer.checkpoint;
+    return true;
+}
+
 static bool load_all(struct load *load, struct slice text)
 {
     return pipeline_tree_parse(load->arena, load->pipeline->file, text, &load->tree, load->err) &&
            tree_check_keys(load->tree.root, "the pipeline file", top_keys, load->err) && load_name(load) &&
                load_conf(load) &&
-           load_reader(load) && load_writer(load);
+           load_reader(load) && load_writer(load) && close_own_folders(load);
 }
 
 struct pipeline *pipeline_parse(struct arena *arena, const char *file, struct slice text, struct error *err)

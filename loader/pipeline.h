@@ -22,6 +22,8 @@ struct pipeline_reader {
     struct source_settings settings;
     const char *const *load;         /* Absolute paths (globs allowed) or URLs. */
     size_t load_count;
+    const char *own[2];              /* Output and checkpoint: never read as input. */
+    size_t own_count;
 };
 
 struct pipeline_writer {

@@ -1,5 +1,6 @@
 /* stream -- opening a pipeline on its checkpoint, and the loop of its triggers. */
 #include "loader/stream_state.h"
+#include "loader/roots.h"
 #include "base/file.h"
 #include "base/panic.h"
 
@@ -147,7 +148,7 @@ struct stream *stream_open(const struct pipeline *pipeline, struct inlet_context
     stream->totals.last_batch_id = -1;
     atomic_store(&stream->live.batch_id, -1);
     uuid_v4(stream->run_id);
-    if (!check_load_paths(&pipeline->reader, err) || !clean_check(&pipeline->reader, err)) goto fail;
+    if (!check_load_paths(&pipeline->reader, err) || !load_base_check(&pipeline->reader, err) || !clean_check(&pipeline->reader, err)) goto fail;
     stream->ledger = ledger_open(pipeline->writer.checkpoint, context, err);
     if (!stream->ledger || !bind_checkpoint(stream, err)) goto fail;
     stream->discoverer = discoverer_open(&pipeline->reader, stream->ledger, context, &stream->source, service, err);

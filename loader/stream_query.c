@@ -1,14 +1,20 @@
 /* stream_query -- the query and the sink of a stream, opened for the partition columns that its files have. */
 #include "base/file.h"
 #include "base/panic.h"
+#include "listing/scope.h"
 #include "loader/roots.h"
 #include "loader/stream_state.h"
+#include "loader/tasks.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Partition columns that the user's schema lacks are fixed when first seen: a column must not come and go. */
 #define PARTITIONS_SETTING "source.0.partition_schema"
+/* A folder that gave them: while it has files, later folders must agree with it. */
+#define EXAMPLE_SETTING "source.0.partition_example"
 
 void stream_drop_query(struct stream *stream)
 {
@@ -19,12 +25,70 @@ void stream_drop_query(struct stream *stream)
     arena_reset(stream->resolve_arena);
 }
 
-static const struct type *discover_partitions(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err)
+static bool has_files(const char *directory)
+{
+    bool found = false;
+    DIR *folder = opendir(directory);
+    const struct dirent *entry;
+    while (folder && !found && (entry = readdir(folder)) != NULL) found = entry->d_type != DT_DIR && !name_is_hidden(entry->d_name);
+    if (folder) closedir(folder);
+    return found;
+}
+
+/* The first folder that has columns becomes the example that those of later batches are compared with. */
+static bool keep_example(struct stream *stream, const struct partition_rules *rules, const char *const *directories, size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct partition_value *values;
+        size_t value_count;
+        if (!partitions_of(rules, directories[i], stream->batch_arena, &values, &value_count, err)) return false;
+        if (!value_count) continue;
+        struct ledger_setting setting = {EXAMPLE_SETTING, directories[i]};
+        return ledger_setting_set(stream->ledger, &setting, 1, err);
+    }
+    return true;
+}
+
+struct folders {
+    const char **paths;
+    size_t count;
+};
+
+/* Folders of the files, neighbours once. `present`: only of files that are still there. */
+static struct folders folders_of(struct stream *stream, const struct ledger_input *files, size_t count, bool present)
+{
+    struct folders out = {ARENA_ARRAY(stream->batch_arena, const char *, count + 2), 0};
+    for (size_t i = 0; i < count; i++) {
+        if (out.count && strcmp(out.paths[out.count - 1], files[i].directory) == 0) continue;
+        if (present && access(input_path(stream->batch_arena, &files[i]), F_OK) != 0) continue;
+        out.paths[out.count++] = files[i].directory;
+    }
+    return out;
+}
+
+/* Spark compares all folders that there are, at each listing; here those of the batch and one of an earlier batch. */
+static const struct type *compare_folders(struct stream *stream, const struct folders *folders, struct error *err)
 {
     struct partition_rules rules = load_partition_rules(stream->batch_arena, stream->pipeline);
-    const char **directories = ARENA_ARRAY(stream->batch_arena, const char *, count + 1);
-    for (size_t i = 0; i < count; i++) directories[i] = files[i].directory;
-    return partitions_discover(&rules, directories, count, stream->batch_arena, err);
+    const char **directories = folders->paths, *example;
+    const struct type *found = partitions_discover(&rules, directories, folders->count, stream->batch_arena, err);
+    if (!found || !found->field_count || rules.lenient) return found;
+    if (!ledger_setting_get(stream->ledger, stream->batch_arena, EXAMPLE_SETTING, &example, err)) return NULL;
+    if (!example || !has_files(example)) return keep_example(stream, &rules, directories, folders->count, err) ? found : NULL;
+    directories[folders->count] = example;
+    return partitions_discover(&rules, directories, folders->count + 1, stream->batch_arena, err) ? found : NULL;
+}
+
+/* A folder that was moved away because it did not fit must not be in the way for ever: its files have yet to be missed. */
+static const struct type *discover_partitions(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err)
+{
+    struct folders folders = folders_of(stream, files, count, false);
+    const struct type *found = compare_folders(stream, &folders, err);
+    if (found) return found;
+    struct folders present = folders_of(stream, files, count, true);
+    if (present.count == folders.count) return NULL;
+    error_clear(err);
+    return compare_folders(stream, &present, err);
 }
 
 static bool is_user_column(const struct stream *stream, const struct field *field)
@@ -53,6 +117,14 @@ static bool store_partitions(struct stream *stream, const struct type *schema, s
     return ok;
 }
 
+/* Only where the folders that earlier runs saw have gone: else the folders conflict already. Auto Loader passes such a column over. */
+static bool refuse_late_column(const struct field *field, struct error *err)
+{
+    error_set(err, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "conflicting partition column names detected: `%s` was not a column when earlier batches were loaded",
+              field->name);
+    return error_hint(err, "Add it to the schema of the reader, or load the folder with a checkpoint of its own.");
+}
+
 /* What is found now where the user's schema has it, and else what was found first. */
 static bool settle_partitions(struct stream *stream, const struct type *found, const struct type **out, struct error *err)
 {
@@ -69,6 +141,7 @@ static bool settle_partitions(struct stream *stream, const struct type *found, c
         const struct field *field = &found->fields[i];
         bool has = schema_find(stored, field->name, field->name_size, stream->pipeline->session.case_sensitive) >= 0;
         if (!has && is_user_column(stream, field)) fields[count++] = *field;
+        else if (!has && !stream->pipeline->reader.settings.is_cloud_files) return refuse_late_column(field, err);
     }
     /* A stored column that is the user's takes the type the schema has now. */
     for (size_t i = 0; i < count; i++) {

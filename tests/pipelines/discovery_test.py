@@ -349,6 +349,63 @@ def partitions():
     once()
     equal(sorted(r["n"] for r in rows("out4")), ["7", "8", "9"])
 
+@test
+def partition_folders_anywhere():
+    """Plain formats find key=value folders below plain ones; files of plain folders stay out; the own output is never input"""
+    land("landing/sub/deep/k=1/a.json", row(1))
+    land("landing/sub/deep/k=2/plain/b.json", row(2))
+    land("landing/sub/c.json", row(3))
+    pipeline(start="landing/out", checkpoint="landing/ck", sink="json", partition_by=["k"])
+    once()
+    equal(sorted(f["path"].split("landing/")[1] for f in files()), ["sub/deep/k=1/a.json", "sub/deep/k=2/plain/b.json"])
+    equal(once().summary["files"], 0, "what was written is not read")
+    has(inlet("why", "p.yaml", "landing/sub/c.json").out, "recursiveFileLookup")
+    own = [os.path.join(d, n) for d, _, names in os.walk("landing/out") for n in names if n.endswith(".json")][0]
+    has(inlet("why", "p.yaml", own).out, "output")
+
+@test
+def partition_conflicts():
+    """Folders that do not make one table are refused, also over several batches; empty names too"""
+    def run(number, *folders, code=1, says=None, **more):
+        for f in folders:
+            land(f"zone{number}/{f}/a.json", row(1))
+        pipeline(load=f"zone{number}", start=f"out{number}", checkpoint=f"ck{number}", **more)
+        result = once(code=code)
+        if says: has(result.err, says)
+    run(1, "s/k=1", "t/k=2", says="CONFLICTING_DIRECTORY_STRUCTURES")
+    run(2, "k=1", code=0)
+    run(2, "l=1", says="CONFLICTING_PARTITION_COLUMN_NAMES")
+    run(3, "k=1", code=0)
+    run(3, "k=1/l=2", says="CONFLICTING_PARTITION_COLUMN_NAMES")
+    run(4, "k=1", code=0)
+    run(4, "s/k=2", says="CONFLICTING_DIRECTORY_STRUCTURES")
+    shutil.move("zone4/s/k=2", "zone4/k=2")  # Put right: the batch loses the file and the next one has it.
+    run(4, code=0)
+    equal(sorted(r["k"] for r in rows("out4")), [1, 2])
+    run(5, "=1", says="EMPTY_PARTITION_COLUMN_NAME")
+    run(6, "k=1", code=0)
+    shutil.rmtree("zone6/k=1")
+    run(6, "l=1", says="Add it to the schema")
+    run(6, code=0, schema="a BIGINT, l INT")
+    equal(sorted(r["l"] or 0 for r in rows("out6") if "l" in r), [1])
+
+@test
+def base_path():
+    """basePath has to be a folder at or above the load path"""
+    land("landing/k=1/l=2/a.json", row(1))
+    land("landing/k=2/l=3/b.json", row(2))
+    write("landing/f.txt", "")
+    for base, load, says in (("nowhere", "landing", "'basePath' not found"), ("landing/f.txt", "landing", "must be a directory"), ("landing/k=1", "landing", "wrong basePath"),
+                             ("landing/k=1", "landing/k=2", "wrong basePath"), ("landing/k=1", "landing/k=*", None)):
+        pipeline(load=load, reader={"basePath": base})
+        if says: has(inlet("check", "p.yaml").err, says)
+        has(once(code=78).err, says or "wrong basePath")
+        shutil.rmtree("ck", ignore_errors=True)
+    for number, load in enumerate(("landing/k=1", "landing/k=[1]", "landing/k=1/*")):
+        pipeline(load=load, reader={"basePath": "landing"}, start=f"out{number}", checkpoint=f"ck{number}")
+        once()
+        equal([(r["a"], r["k"], r["l"]) for r in rows(f"out{number}")], [(1, 1, 2)])
+
 def rows_partitioned(path):
     return rows(path)
 

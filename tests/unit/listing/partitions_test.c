@@ -1,5 +1,6 @@
 /* partitions_test -- columns of key=value folders: names, types, values, and what is refused. Expected values are Spark 4.2's. */
 #include "base/context.h"
+#include "base/number.h"
 #include "listing/partitions.h"
 
 #include <setjmp.h>
@@ -100,6 +101,12 @@ static void conflicts_and_empty_values_are_refused(void **state)
     refuse(f, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "/landing/a=1", "/landing/b=2");
     refuse(f, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "/landing/a=1", "/landing/a=1/b=2");
     refuse(f, COND_EMPTY_PARTITION_COLUMN_VALUE, "/landing/k=", NULL);
+    refuse(f, COND_EMPTY_PARTITION_COLUMN_NAME, "/landing/=1", NULL);
+    refuse(f, COND_EMPTY_PARTITION_COLUMN_NAME, "/landing/k=1/=1", NULL);
+    refuse(f, COND_CONFLICTING_DIRECTORY_STRUCTURES, "/landing/s/k=1", "/landing/t/k=2");
+    refuse(f, COND_CONFLICTING_DIRECTORY_STRUCTURES, "/landing/k=1", "/landing/s/k=2");
+    expect(f, "k INT", "/landing/s/k=1", "/landing/s/k=2/plain", "/landing/t");
+    expect(f, "l INT", "/landing/k=1/s/l=2", NULL, NULL);
     f->rules.lenient = true;
     expect(f, "", "/landing/a=1", "/landing/b=2", NULL);
 }
@@ -160,6 +167,59 @@ static void a_value_that_cannot_be_cast_is_an_error(void **state)
     inlet_context_fini(&context);
 }
 
+/* One value as `type`, printed; "bad" where it is refused. */
+static void cast(struct fixture *f, const char *type, const char *value, double wanted, const char *special)
+{
+    const char *folder = arena_printf(f->arena, "/landing/k=%s", value);
+    f->rules.user_schema = schema_parse_ddl(f->arena, arena_printf(f->arena, "k %s", type), &f->err);
+    const struct type *schema = partitions_discover(&f->rules, &folder, 1, f->arena, &f->err);
+    struct inlet_context context;
+    struct column column;
+    inlet_context_init(&context);
+    column_init(&column, schema->fields[0].type);
+    bool ok = partitions_append(&f->rules, schema, folder, &column, context.budget, &f->err);
+    const char *got = !ok ? "bad" : column.null_count ? "null" : NULL;
+    if (!got != !special || (got && strcmp(got, special) != 0)) fail_msg("%s of type %s: %s", value, type, got ? got : "a value");
+    double number = 0;
+    if (!got) {
+        switch (schema->fields[0].type->kind) {
+        case TYPE_BOOLEAN: number = bit_get(column.values, 0); break;
+        case TYPE_TINYINT: number = ((int8_t *)column.values)[0]; break;
+        case TYPE_SMALLINT: number = ((int16_t *)column.values)[0]; break;
+        case TYPE_INT: number = ((int32_t *)column.values)[0]; break;
+        case TYPE_FLOAT: number = (double)((float *)column.values)[0]; break;
+        case TYPE_DOUBLE: number = ((double *)column.values)[0]; break;
+        default: number = (double)((int128 *)column.values)[0]; break;
+        }
+        if (number < wanted || number > wanted) fail_msg("%s of type %s: %g", value, type, number);
+    }
+    error_clear(&f->err);
+    column_fini(&column);
+    inlet_context_fini(&context);
+}
+
+static void values_are_cast_as_spark_does(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const bad[][2] = {{"TINYINT", "1.5"}, {"TINYINT", " 7"}, {"TINYINT", "0x1"}, {"TINYINT", "99999999999"}, {"INT", "3000000000"}, {"INT", "1 "},
+                                         {"INT", "5L"}, {"INT", "1d"}, {"INT", "1e3"}, {"INT", "%31"}, {"BOOLEAN", "t"}, {"BOOLEAN", "yes"}, {"BOOLEAN", "1"}, {"BOOLEAN", " true"},
+                                         {"DOUBLE", "nan"}, {"FLOAT", "inf"}, {"DECIMAL(4,2)", "0x1"}, {"DECIMAL(4,2)", " 1"}, {"DECIMAL(4,2)", "1d"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) cast(f, bad[i][0], bad[i][1], 0, "bad");
+    cast(f, "TINYINT", "128", -128, NULL);
+    cast(f, "TINYINT", "200", -56, NULL);
+    cast(f, "TINYINT", "-129", 127, NULL);
+    cast(f, "SMALLINT", "40000", -25536, NULL);
+    cast(f, "INT", "+5", 5, NULL);
+    cast(f, "INT", "\u0661", 1, NULL);
+    cast(f, "BOOLEAN", "tRuE", 1, NULL);
+    cast(f, "DECIMAL(4,2)", "123.4", 0, "null");
+    cast(f, "DECIMAL(4,2)", "99.999", 0, "null");
+    cast(f, "DECIMAL(4,2)", "12.345", 1235, NULL);
+    cast(f, "DECIMAL(3,0)", "2.5", 3, NULL);
+    cast(f, "FLOAT", "0x1p3", 8, NULL);
+    cast(f, "DOUBLE", " 1 ", 1, NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -167,7 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(types_are_inferred_as_spark_does), TEST(types_of_several_folders_are_merged), TEST(columns_count_from_the_base_path_on),
         TEST(conflicts_and_empty_values_are_refused), TEST(named_columns_are_taken_and_no_others), TEST(names_and_values_are_decoded),
-        TEST(a_value_that_cannot_be_cast_is_an_error),
+        TEST(a_value_that_cannot_be_cast_is_an_error), TEST(values_are_cast_as_spark_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

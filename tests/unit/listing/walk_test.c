@@ -222,16 +222,33 @@ static void hidden_names_are_left_out_at_every_level(void **state)
     expect(f, "*", "/_k=1/f /a /e_ /x._COPYING_.y");
 }
 
-static void without_subtree_only_key_value_folders_are_entered(void **state)
+static void without_subtree_files_of_plain_folders_do_not_count(void **state)
 {
     struct fixture *f = *state;
-    static const char *const names[] = {"a", "k=1/b", "k=1/m=2/c", "k=2/plain/d", "k=/e", "sub/f", "sub/k=1/g"};
+    static const char *const names[] = {"a", "k=1/b", "k=1/m=2/c", "k=2/plain/d", "k=/e", "sub/f", "sub/k=1/g", "sub/deep/k=1/x/h", "_sub/k=1/i"};
     for (size_t i = 0; i < COUNTOF(names); i++) put(f, names[i]);
-    expect(f, "", "/a /k=/e /k=1/b /k=1/m=2/c /k=2/plain/d");
+    expect(f, "", "/a /k=/e /k=1/b /k=1/m=2/c /k=2/plain/d /sub/deep/k=1/x/h /sub/k=1/g");
     expect(f, "k=*", "/k=/e /k=1/b /k=1/m=2/c /k=2/plain/d");
     expect(f, "k=1", "/k=1/b /k=1/m=2/c");
     f->spec.subtree = true;
-    expect(f, "", "/a /k=/e /k=1/b /k=1/m=2/c /k=2/plain/d /sub/f /sub/k=1/g");
+    expect(f, "", "/a /k=/e /k=1/b /k=1/m=2/c /k=2/plain/d /sub/deep/k=1/x/h /sub/f /sub/k=1/g");
+}
+
+static void own_folders_are_never_entered(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "l/out/k=1/a");
+    put(f, "l/out2/k=1/b");
+    put(f, "l/k=1/c");
+    f->load[0] = in(f, "l");
+    const char *own[] = {in(f, "l/out"), in(f, "l/k=1/ck")};
+    f->spec.own = own;
+    f->spec.own_count = 2;
+    struct walk *walk = make_walk(f);
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/out/k=1/a"), f->arena), "output"));
+    assert_null(walk_why_not(walk, in(f, "l/out2/k=1/b"), f->arena));
+    assert_false(walk_enters(walk, in(f, "l/k=1/ck")));
+    expect(f, "l", "/l/k=1/c /l/out2/k=1/b");
 }
 
 static void odd_names_come_through_unchanged(void **state)
@@ -312,7 +329,7 @@ static void why_names_the_first_rule(void **state)
     assert_non_null(strstr(walk_why_not(walk, in(f, "l/sub"), f->arena), "folder"));
     assert_true(walk_enters(walk, in(f, "l")));
     assert_true(walk_enters(walk, f->folder)); /* On the way to the load path. */
-    assert_false(walk_enters(walk, in(f, "l/sub")));
+    assert_true(walk_enters(walk, in(f, "l/sub"))); /* It may hold key=value folders. */
     assert_true(walk_enters(walk, in(f, "l/k=1/x")));
     assert_false(walk_enters(walk, in(f, "l-other")));
 }
@@ -425,7 +442,7 @@ static void what_could_change_unseen_is_not_marked(void **state)
     assert_true(walk_it(f, later()));
     assert_int_equal(f->marks, 0);
     f->spec.modified_after_us = INT64_MIN;
-    assert_int_equal(symlink("/tmp", in(f, "d/link")), 0);
+    assert_int_equal(symlink(in(f, "d"), in(f, "d/link")), 0);
     assert_true(walk_it(f, later()));
     assert_int_equal(f->marks, 0);
     unlink(in(f, "d/link"));
@@ -456,7 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(both_kinds_of_globs_follow_the_table), TEST(braces_with_slashes_and_nesting_are_spelled_out), TEST(an_escaped_wildcard_is_a_plain_character),
-        TEST(a_pattern_never_enters_what_cannot_match), TEST(hidden_names_are_left_out_at_every_level), TEST(without_subtree_only_key_value_folders_are_entered),
+        TEST(a_pattern_never_enters_what_cannot_match), TEST(hidden_names_are_left_out_at_every_level), TEST(without_subtree_files_of_plain_folders_do_not_count), TEST(own_folders_are_never_entered),
         TEST(odd_names_come_through_unchanged), TEST(a_load_path_may_be_one_file), TEST(a_missing_folder_is_an_error_a_glob_without_match_is_not),
         TEST(path_glob_filter_looks_at_base_names), TEST(times_outside_the_window_are_left_out), TEST(why_names_the_first_rule),
         TEST(loops_of_links_end_and_broken_links_are_nothing), TEST(an_unreadable_folder_is_told_and_the_others_go_on), TEST(a_walk_can_be_stopped),
