@@ -340,15 +340,20 @@ static void sweep_leftovers(struct stream *stream)
     rmdir(work);
 }
 
-/* The batch runs with the reader options now in force: where these differ from the plan's, its files are cut anew. Pieces of a
- * file that a changed reader takes as a whole would give its records several times, or never. */
+/* The batch runs with what is now in force: reader options, and the session's zone, ANSI mode and case, which Spark does not restore
+ * from its offset log either. Where these differ from the plan's, its files are cut anew and the plan gets another digest, so
+ * that a receiver of the batch can tell. Pieces of a file that a changed reader takes as a whole would give its records several times, or never. */
 static bool follow_options(struct stream *stream, struct open_batch *open, struct error *err)
 {
     const char *digest = pipeline_digest(stream, stream->batch_arena);
     if (!open->file_count || strcmp(digest, open->plan.pipeline_digest) == 0) return true;
     if (!stream_resolve(stream, open->files, open->file_count, err)) return false;
+    const char *settings = settings_text(stream, stream->batch_arena);
+    if (strcmp(settings, open->plan.settings ? open->plan.settings : "") != 0)
+        log_event(stream->context, LOG_WARN, "batch.settings", "batch=%" PRId64 " was planned with %s and runs with %s", open->plan.batch_id,
+                  open->plan.settings ? open->plan.settings : "none", settings);
     open->plan.pipeline_digest = digest;
-    open->plan.settings = settings_text(stream, stream->batch_arena);
+    open->plan.settings = settings;
     stream_recut(stream, &open->plan, open->files, open->file_count);
     return ledger_replan(stream->ledger, &open->plan, NULL, 0, err);
 }

@@ -64,6 +64,24 @@ def sparse_line(path, size, before=b'{"a":7,"b":"', after=b'"}\n' + GOOD.encode(
 # --- Files that cannot be read, went away or changed --------------------------------------------------------------
 
 @test
+def settings_of_a_planned_batch():
+    """A planned batch runs again with the time zone and case sensitivity now in force, and says so"""
+    def run(code, zone=None, case=None, tz="UTC", mode="FAILFAST"):
+        conf = {**({"spark.sql.session.timeZone": zone} if zone else {}), **({"spark.sql.caseSensitive": case} if case else {})}
+        pipeline(schema="a BIGINT, t TIMESTAMP", reader={"mode": mode}, conf=conf, sink="json")
+        return once(code=code, env={"TZ": tz})
+    land("landing/a.json", '{"a": 1, "t": "2026-07-01 12:00:00"}\n')
+    land("landing/z.json", BAD)
+    run(1, zone="UTC")
+    assert "batch.settings" not in run(1, zone="UTC").err
+    has(run(1, zone="Asia/Tokyo").err, "batch.settings", "UTC", "Asia/Tokyo")
+    assert "batch.settings" not in run(1, zone="Asia/Tokyo").err, "the plan has the new ones"
+    has(run(1, zone="Asia/Tokyo", case="true").err, "batch.settings", '"spark.sql.caseSensitive":true')
+    equal({f["state"] for f in files()}, {"planned"})
+    has(run(0, tz="America/New_York", mode="PERMISSIVE").err, "batch.settings", "New_York")  # The system's zone, and the default of the case.
+    equal([r for r in rows("out", "json") if r.get("a") == 1], [{"a": 1, "t": "2026-07-01T12:00:00.000-04:00"}])
+
+@test
 def unreadable():
     """A file without read permission is failed with its reason, the others are loaded, exit 3"""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
