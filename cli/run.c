@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/meter.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,14 +11,25 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Streams that run together: what one of them says of all. */
+struct company {
+    struct job *jobs;
+    size_t count;
+    _Atomic int status;            /* Of the first stream that failed; 0: none. */
+    _Atomic bool stopping;         /* systemd knows. */
+    pthread_mutex_t lock;          /* Of the jobs' streams: a stream that ended is closed while others go on. */
+};
+
 struct job {
     struct arguments *arguments;
     const char *file;
     const struct pipeline *pipeline;
-    bool service;
+    struct company *company;       /* A service's; else NULL. */
+    struct stream *stream;
     struct stream_totals totals;
     struct error err;
     int status;
+    bool ran;
     double seconds;
 };
 
@@ -30,7 +42,7 @@ static double monotonic_seconds(void)
 
 static enum stream_goal goal_of(const struct job *job)
 {
-    if (!job->service) return STREAM_DRAIN;
+    if (!job->company) return STREAM_DRAIN;
     switch (job->pipeline->writer.trigger) {
     case TRIGGER_ONCE: return STREAM_ONE_BATCH;
     case TRIGGER_AVAILABLE_NOW: return STREAM_DRAIN;
@@ -38,10 +50,34 @@ static enum stream_goal goal_of(const struct job *job)
     }
 }
 
-/* Per batch: a line of progress JSON for `run --json`. Lines of several streams do not mix: one write each. */
-static void print_progress(void *user, const char *json)
+/* Counts of all streams, for `systemctl status`. */
+static void tell_progress(struct company *company)
 {
-    (void)user;
+    int64_t rows = 0, files = 0;
+    pthread_mutex_lock(&company->lock);
+    for (size_t i = 0; i < company->count; i++) {
+        const struct job *job = &company->jobs[i];
+        const struct stream_live *live = job->stream ? stream_live(job->stream) : NULL;
+        rows += live ? atomic_load(&live->total_rows) : job->totals.rows_in;
+        files += live ? atomic_load(&live->total_files) : job->totals.files;
+    }
+    pthread_mutex_unlock(&company->lock);
+    struct buffer out = {0};
+    buffer_text(&out, "STATUS=running: ");
+    put_count(&out, rows);
+    buffer_text(&out, " rows from ");
+    put_count(&out, files);
+    buffer_text(&out, " files so far");
+    notify_systemd(buffer_string(&out));
+    buffer_free(&out);
+}
+
+/* Per batch: for `run --json` a line of progress JSON. Lines of several streams do not mix: one write each. */
+static void on_progress(void *user, const char *json)
+{
+    const struct job *job = user;
+    tell_progress(job->company);
+    if (!job->arguments->json) return;
     struct buffer line = {0};
     buffer_printf(&line, "%s\n", json);
     print_buffer(&line);
@@ -64,32 +100,47 @@ static void keep_failure(struct stream *stream, const struct error *err)
     if (!ledger_setting_set(ledger, settings, COUNTOF(settings), &ignored)) error_clear(&ignored);
 }
 
+static void tell_failure(struct job *job)
+{
+    pipeline_explain(job->pipeline, &job->err);
+    fail_with(&job->err);
+}
+
+static bool open_job(struct job *job)
+{
+    error_clear(&job->err);
+    job->totals.last_batch_id = -1;
+    job->stream = stream_open(job->pipeline, job->arguments->context, goal_of(job) == STREAM_SERVE, &job->err);
+    if (job->stream) return true;
+    job->status = condition_exit_status(job->err.condition);
+    tell_failure(job);
+    return false;
+}
+
 static void run_job(struct job *job)
 {
     double start = monotonic_seconds();
-    error_clear(&job->err);
-    job->totals.last_batch_id = -1;
-    enum stream_goal goal = goal_of(job);
-    struct stream *stream = stream_open(job->pipeline, job->arguments->context, goal == STREAM_SERVE, &job->err);
-    if (stream) {
-        keep_failure(stream, NULL);
-        if (job->service && job->arguments->json) stream_on_progress(stream, print_progress, NULL);
-        struct meter *meter = job->arguments->quiet || job->arguments->json ? NULL : meter_start(stream, job->pipeline->name);
-        if (job->service) notify_systemd("READY=1"); /* Also where it only drains: systemd takes an end without it for a failure. */
-        if (!stream_run(stream, goal, &job->totals, &job->err)) job->status = condition_exit_status(job->err.condition);
-        else job->status = job->totals.failed_files ? EXIT_SOME_FAILED : EXIT_DONE;
-        meter_stop(meter);
-        if (job->err.condition) keep_failure(stream, &job->err);
-        stream_close(stream);
-    } else {
-        job->status = condition_exit_status(job->err.condition);
-    }
+    keep_failure(job->stream, NULL);
+    if (job->company) stream_on_progress(job->stream, on_progress, job);
+    struct meter *meter = job->arguments->quiet || job->arguments->json ? NULL : meter_start(job->stream, job->pipeline->name);
+    if (!stream_run(job->stream, goal_of(job), &job->totals, &job->err)) job->status = condition_exit_status(job->err.condition);
+    else job->status = job->totals.failed_files ? EXIT_SOME_FAILED : EXIT_DONE;
+    meter_stop(meter);
+    if (job->err.condition) keep_failure(job->stream, &job->err);
     if (job->err.condition && job->status == EXIT_DONE) job->status = EXIT_BATCH_FAILED;
     job->seconds = monotonic_seconds() - start;
-    if (job->err.condition) {
-        pipeline_explain(job->pipeline, &job->err);
-        fail_with(&job->err);
-    }
+    job->ran = true;
+    if (job->err.condition) tell_failure(job);
+}
+
+/* At once, not when the company ends: its checkpoint is free for others then. */
+static void close_job(struct job *job)
+{
+    struct stream *stream = job->stream;
+    if (job->company) pthread_mutex_lock(&job->company->lock);
+    job->stream = NULL;
+    if (job->company) pthread_mutex_unlock(&job->company->lock);
+    stream_close(stream);
 }
 
 static void put_summary_json(const struct job *job)
@@ -99,7 +150,7 @@ static void put_summary_json(const struct job *job)
     struct json_print json = {.out = &out};
     json_begin(&json, NULL, '{');
     json_put_text(&json, "pipeline", job->pipeline->name);
-    json_put_text(&json, "status", job->status == EXIT_DONE ? "done" : job->status == EXIT_SOME_FAILED ? "done_with_failures" : "failed");
+    json_put_text(&json, "status", !job->ran && !job->status ? "not_started" : job->status == EXIT_DONE ? "done" : job->status == EXIT_SOME_FAILED ? "done_with_failures" : "failed");
     json_put_int(&json, "exit", job->status);
     json_put_int(&json, "batches", totals->batches);
     json_put_int(&json, "last_batch_id", totals->last_batch_id);
@@ -132,7 +183,8 @@ static void put_summary_text(const struct job *job)
     const struct stream_totals *totals = &job->totals;
     struct buffer out = {0};
     buffer_printf(&out, "%s: ", job->pipeline->name);
-    if (!totals->batches) buffer_text(&out, job->status ? "failed, nothing committed" : "nothing new");
+    if (!job->ran && !job->status) buffer_text(&out, "not started");
+    else if (!totals->batches) buffer_text(&out, job->status ? "failed, nothing committed" : "nothing new");
     else {
         put_count(&out, totals->rows_out);
         buffer_text(&out, " rows from ");
@@ -159,7 +211,7 @@ static void put_summary(const struct job *job)
     else if (!job->arguments->quiet) put_summary_text(job);
 }
 
-static bool load_jobs(struct arguments *arguments, bool service, struct job **jobs, size_t *count, struct error *err)
+static bool load_jobs(struct arguments *arguments, struct job **jobs, size_t *count, struct error *err)
 {
     *count = 0;
     *jobs = NULL;
@@ -174,33 +226,91 @@ static bool load_jobs(struct arguments *arguments, bool service, struct job **jo
             const struct pipeline *pipeline = pipeline_load(arguments->arena, files[j], err);
             if (!pipeline) return false;
             if (!arguments->quiet) print_warnings(pipeline);
-            grown[(*count)++] = (struct job){.arguments = arguments, .file = files[j], .pipeline = pipeline, .service = service};
+            grown[(*count)++] = (struct job){.arguments = arguments, .file = files[j], .pipeline = pipeline};
         }
     }
     return true;
 }
 
+/* Half a service would go unnoticed: where one stream fails, the others finish their batch and the process ends with the status
+ * of the failure, so that who started it (systemd) starts all of them again. */
 static void *job_main(void *user)
 {
-    run_job(user);
+    struct job *job = user;
+    struct company *company = job->company;
+    run_job(job);
+    close_job(job);
+    bool failed = job->err.condition != COND_NONE;
+    if (!failed && !cancel_soon(&job->arguments->context->cancel)) return NULL; /* It had an end; the others go on. */
+    int none = 0;
+    if (failed && atomic_compare_exchange_strong(&company->status, &none, job->status)) {
+        if (company->count > 1) log_event(job->arguments->context, LOG_WARN, "service.ending", "%s failed; the other pipelines finish their batch and stop", job->pipeline->name);
+        stop_softly(job->arguments->context);
+    }
+    if (atomic_exchange(&company->stopping, true)) return NULL;
+    struct buffer out = {0};
+    notify_systemd("STOPPING=1");
+    buffer_printf(&out, "STATUS=stopping%s%s%s", failed ? ": " : "", failed ? job->pipeline->name : "", failed ? " failed" : "");
+    notify_systemd(buffer_string(&out));
+    buffer_free(&out);
     return NULL;
 }
 
-/* A service runs all its streams at once; one that fails does not take the others along. */
+/* All or none: a pipeline that cannot be opened would be missed by nobody. All are tried, so that all errors are told at once. */
+static bool open_company(struct company *company)
+{
+    bool ok = true;
+    for (size_t i = 0; i < company->count; i++) {
+        if (open_job(&company->jobs[i])) continue;
+        ok = false;
+        if (!company->status) company->status = company->jobs[i].status;
+    }
+    return ok;
+}
+
+static void tell_ready(const struct company *company)
+{
+    struct buffer out = {0};
+    notify_systemd("READY=1");
+    buffer_printf(&out, "STATUS=running %zu pipeline%s", company->count, company->count == 1 ? "" : "s");
+    notify_systemd(buffer_string(&out));
+    buffer_free(&out);
+}
+
+static void run_threads(struct company *company)
+{
+    struct job *jobs = company->jobs;
+    pthread_t *threads = ARENA_ARRAY(jobs[0].arguments->arena, pthread_t, company->count);
+    bool *started = ARENA_ARRAY(jobs[0].arguments->arena, bool, company->count);
+    for (size_t i = 1; i < company->count; i++) {
+        int code = pthread_create(&threads[i], NULL, job_main, &jobs[i]);
+        started[i] = code == 0;
+        if (started[i]) continue;
+        errno = code;
+        error_errno(&jobs[i].err, "could not start a thread for the pipeline %s", jobs[i].pipeline->name);
+        company->status = jobs[i].status = fail_with(&jobs[i].err);
+        stop_softly(jobs[i].arguments->context);
+    }
+    job_main(&jobs[0]);
+    for (size_t i = 1; i < company->count; i++)
+        if (started[i]) pthread_join(threads[i], NULL);
+}
+
 static int run_together(struct job *jobs, size_t count)
 {
-    pthread_t *threads = ARENA_ARRAY(jobs[0].arguments->arena, pthread_t, count);
-    bool *started = ARENA_ARRAY(jobs[0].arguments->arena, bool, count);
-    for (size_t i = 1; i < count; i++) started[i] = pthread_create(&threads[i], NULL, job_main, &jobs[i]) == 0;
-    run_job(&jobs[0]);
-    int status = jobs[0].status;
-    for (size_t i = 1; i < count; i++) {
-        if (started[i]) pthread_join(threads[i], NULL);
-        else run_job(&jobs[i]);
+    struct company company = {.jobs = jobs, .count = count, .lock = PTHREAD_MUTEX_INITIALIZER};
+    for (size_t i = 0; i < count; i++) jobs[i].company = &company;
+    if (open_company(&company)) {
+        tell_ready(&company); /* Also where they only drain: systemd takes an end without it for a failure. */
+        run_threads(&company);
+    }
+    int status = company.status;
+    if (!company.stopping) notify_systemd("STOPPING=1");
+    for (size_t i = 0; i < count; i++) {
+        close_job(&jobs[i]);
+        put_summary(&jobs[i]);
         if (!status) status = jobs[i].status;
     }
-    notify_systemd("STOPPING=1");
-    for (size_t i = 0; i < count; i++) put_summary(&jobs[i]);
     return status;
 }
 
@@ -208,7 +318,8 @@ static int run_in_turn(struct job *jobs, size_t count)
 {
     int status = 0;
     for (size_t i = 0; i < count && !cancel_soon(&jobs[i].arguments->context->cancel); i++) {
-        run_job(&jobs[i]);
+        if (open_job(&jobs[i])) run_job(&jobs[i]);
+        close_job(&jobs[i]);
         put_summary(&jobs[i]);
         if (!status) status = jobs[i].status;
     }
@@ -222,7 +333,7 @@ static int start(struct arguments *arguments, bool service)
     struct error err;
     error_clear(&err);
     if (!arguments->word_count) return usage_error(arguments, "which pipeline?");
-    if (!load_jobs(arguments, service, &jobs, &count, &err)) return fail_with(&err);
+    if (!load_jobs(arguments, &jobs, &count, &err)) return fail_with(&err);
     return service ? run_together(jobs, count) : run_in_turn(jobs, count);
 }
 
@@ -234,7 +345,8 @@ static const struct flag no_flags[] = {{0}};
 const struct verb run_verb = {
     "run", "run [FLAGS] PIPELINE...", "run pipelines as a service, by their own triggers",
     "Runs each pipeline by its trigger until it is stopped. SIGTERM or Ctrl-C finishes the batch and stops; a second one stops at once\n"
-    "(the batch stays planned and is run again at the next start). Tells systemd when it is ready. With --json each batch's\n"
+    "(the batch stays planned and is run again at the next start). All pipelines start or none; where one fails, the others finish their\n"
+    "batch and the process ends with the status of the failure. Tells systemd when it is ready. With --json each batch's\n"
     "StreamingQueryProgress goes to standard output.",
     no_flags, run_run};
 const struct verb once_verb = {

@@ -23,6 +23,12 @@ static void on_signal(int number)
     if (before == 0) alarm(STOP_TIMEOUT_S);
 }
 
+void stop_softly(struct inlet_context *context)
+{
+    int running = 0;
+    if (atomic_compare_exchange_strong(&context->cancel.level, &running, 1)) alarm(STOP_TIMEOUT_S);
+}
+
 static void on_alarm(int number)
 {
     (void)number;

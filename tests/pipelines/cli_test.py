@@ -3,7 +3,7 @@ import bz2, json, os, pty, random, re, select, signal, socket, subprocess, threa
 from lib import *
 
 GOOD = '{"a":1,"b":"x"}\n'
-VERBS = ["run", "once", "check", "plan", "status", "files", "why", "history", "show", "stop", "options", "fsck"]
+VERBS = ["run", "once", "check", "plan", "status", "files", "why", "history", "show", "retry", "stop", "options", "fsck"]
 
 def some(count=3, first=0, folder="landing"):
     for i in range(first, first + count):
@@ -411,30 +411,75 @@ def closed_output():
     p.communicate(timeout=20)
     assert p.returncode >= 0 and p.returncode != 134
 
-@test
-def systemd():
-    """systemd is told READY=1 when the service runs and STOPPING=1 at its end"""
-    pipeline()
+def told_by_inlet():
     told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     told.bind("notify")
     told.settimeout(10)
+    return told
+
+def until(told, word):
+    """All that systemd is told up to the line `word`."""
+    lines = []
+    while word not in lines:
+        lines += told.recv(1000).decode().split("\n")
+    return lines
+
+@test
+def systemd():
+    """systemd is told READY=1 when all pipelines run, then what was loaded, and STOPPING=1 at the end"""
+    pipeline()
+    told = told_by_inlet()
     with service(env={"NOTIFY_SOCKET": os.path.abspath("notify")}) as p:
-        equal(told.recv(100), b"READY=1")
+        equal(until(told, "STATUS=running 1 pipeline"), ["READY=1", "STATUS=running 1 pipeline"])
+        land("landing/a.json", GOOD + GOOD)
+        equal(told.recv(1000), b"STATUS=running: 2 rows from 1 files so far")
         p.send_signal(signal.SIGTERM)
-        equal(told.recv(100), b"STOPPING=1")
+        equal(until(told, "STATUS=stopping"), ["STOPPING=1", "STATUS=stopping"])
         ends(p)
     os.makedirs("pipes")
     for name in ("x", "y"):
         pipeline(f"pipes/{name}.yaml", load="../landing", start=f"../out_{name}", checkpoint=f"../ck_{name}")
-    os.makedirs("ck_x")
     with service("pipes", env={"NOTIFY_SOCKET": os.path.abspath("notify")}) as p:
-        equal(told.recv(100), b"READY=1")
+        equal(until(told, "STATUS=running 2 pipelines")[0], "READY=1")
         p.send_signal(signal.SIGTERM)
-        messages = [told.recv(100)]
-        if messages == [b"READY=1"]:
-            messages.append(told.recv(100))
-        equal(messages[-1], b"STOPPING=1")
+        equal(until(told, "STOPPING=1").count("READY=1"), 0, "said once")
         ends(p)
+
+@test
+def one_of_many_cannot_start():
+    """run FOLDER: where one pipeline cannot be opened none is run, systemd hears no READY=1, and all errors are told"""
+    for name in ("a", "b", "c"):
+        pipeline(f"pipes/{name}.yaml", load=f"../landing_{name}", start=f"../out_{name}", checkpoint=f"../ck_{name}")
+    os.makedirs("landing_b")
+    land("landing_b/f.json", GOOD)
+    told = told_by_inlet()
+    result = inlet("run", "pipes", env={"NOTIFY_SOCKET": os.path.abspath("notify")})
+    equal(result.code, 78)
+    has(result.err, "PATH_NOT_FOUND", "landing_a", "landing_c")
+    equal([json.loads(line)["status"] for line in result.out.strip().split("\n")], ["failed", "not_started", "failed"])
+    equal(told.recv(1000), b"STOPPING=1")
+    assert not os.path.exists("out_b"), "nothing was loaded"
+
+@test
+def one_of_many_dies():
+    """run FOLDER: where one pipeline fails the others finish their batch, and the process ends with the failure's status"""
+    for name in ("a", "b", "c"):
+        os.makedirs(f"landing_{name}")
+    pipeline("pipes/a.yaml", load="../landing_a", start="../out_a", checkpoint="../ck_a", trigger={"availableNow": True})
+    pipeline("pipes/b.yaml", load="../landing_b", start="../out_b", checkpoint="../ck_b", reader={"mode": "FAILFAST"})
+    pipeline("pipes/c.yaml", load="../landing_c", checkpoint="../ck_c", foreach=["sh", "-c", "cat >> got; echo begun > begun; sleep 2"])
+    told = told_by_inlet()
+    with service("pipes", env={"NOTIFY_SOCKET": os.path.abspath("notify")}) as p:
+        until(told, "READY=1")
+        wait_for(lambda: inlet("once", "pipes/a.yaml").code == 0, what="the end of a, whose checkpoint is free then")
+        equal(p.poll(), None, "a stream that has an end takes nobody along")
+        land("landing_c/f.json", GOOD)
+        wait_for(lambda: os.path.exists("pipes/begun") or os.path.exists("begun"), what="the batch of c")
+        land("landing_b/bad.json", "{bad}\n")
+        until(told, "STATUS=stopping: b failed")
+        result = ends(p, code=1)
+    has(result.err, "MALFORMED_RECORD_IN_PARSING", "service.ending")
+    equal([json.loads(line)["batches"] for line in result.out.strip().split("\n")], [0, 0, 1], result.out)
 
 @test
 def progress():
