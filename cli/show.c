@@ -76,8 +76,12 @@ static bool arrange(struct viewer *viewer, const struct shown_file *file, const 
     for (size_t i = 0; i < data_count; i++) {
         const struct field *field = &viewer->schema->fields[i];
         int at = schema_find(in->schema, field->name, field->name_size, true);
+        if (at == -2 && i < in->schema->field_count && strcmp(in->schema->fields[i].name, field->name) == 0) at = (int)i; /* A name twice: by position. */
         column_fini(&out->columns[i]);
-        if (at < 0) {
+        if (at == -2) {
+            column_init(&out->columns[i], field->type);
+            return error_set(err, COND_FAILED_READ_FILE_TYPE_MISMATCH, "column `%s` is there more than once in file \"%s\"", field->name, file->path);
+        } else if (at < 0) {
             if (!column_make_null(&out->columns[i], field->type, in->row_count, budget, err)) return false;
         } else if (!type_equal(in->schema->fields[at].type, field->type, false)) {
             column_init(&out->columns[i], field->type);

@@ -4,6 +4,7 @@
  *   parquet_read_schema.c   physical schema -> Spark's types, and the tree by which levels become columns
  *   parquet_read_runs.c     levels and indexes: the hybrid of runs and bit-packed groups
  *   parquet_read_values.c   values of a page -> a column's slots
+ *   parquet_read_delta.c    pages of the DELTA encodings and BYTE_STREAM_SPLIT, rewritten as PLAIN ones
  *   parquet_read_pages.c    a column chunk, page after page
  *   parquet_read.c          rows: steps over all leaves, then lists and structs from their levels
  *
@@ -137,6 +138,7 @@ struct page_reader {
     int64_t entries_in_chunk;    /* Not yet in a page that was loaded. */
     int64_t entries_in_page;     /* Not yet in the block. */
     void *page, *compressed;     /* Blocks. */
+    void *plain;                 /* A block: the page, where it was rewritten. */
     struct run_decoder definition_runs, repetition_runs;
     uint16_t definition[READ_BLOCK], repetition[READ_BLOCK];
     size_t block_at, block_count;
@@ -150,6 +152,11 @@ bool page_reader_begin(struct page_reader *reader, const struct parquet_column_c
 bool page_reader_rows(struct page_reader *reader, struct column *column, uint32_t rows, struct error *err) MUST_CHECK;
 bool page_reader_at_end(const struct page_reader *reader);
 void page_reader_fini(struct page_reader *reader);
+
+/* The values of a page of one of the DELTA encodings or BYTE_STREAM_SPLIT as PLAIN has them, into the block *plain. `most`: values
+ * that the page may have. */
+bool plain_from_delta(const struct read_leaf *leaf, int32_t encoding, struct slice bytes, int64_t most, struct budget *budget, void **plain,
+                      size_t *size, struct error *err) MUST_CHECK;
 
 /* Takes the values of a dictionary page. */
 bool value_reader_dictionary(struct value_reader *reader, const struct read_leaf *leaf, struct slice bytes, uint32_t count,

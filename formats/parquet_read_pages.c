@@ -150,9 +150,21 @@ static bool values_of_indexes(struct page_reader *reader, struct slice bytes, st
     return true;
 }
 
-static bool values_begin(struct page_reader *reader, int32_t encoding, struct slice bytes, struct error *err)
+static bool is_delta(int32_t encoding)
+{
+    return encoding == PARQUET_DELTA_BINARY_PACKED || encoding == PARQUET_DELTA_LENGTH_BYTE_ARRAY || encoding == PARQUET_DELTA_BYTE_ARRAY ||
+           encoding == PARQUET_BYTE_STREAM_SPLIT;
+}
+
+static bool values_begin(struct page_reader *reader, int32_t encoding, struct slice bytes, int64_t most, struct error *err)
 {
     struct value_reader *values = &reader->values;
+    if (is_delta(encoding) && reader->leaf->transfer != READ_VOID) {
+        size_t size;
+        if (!plain_from_delta(reader->leaf, encoding, bytes, most, reader->budget, &reader->plain, &size, err)) return false;
+        encoding = PARQUET_PLAIN;
+        bytes = slice_of(size ? reader->plain : "", size);
+    }
     if (encoding == PARQUET_PLAIN) {
         values->encoding = VALUES_PLAIN;
         values->at = bytes.data;
@@ -191,7 +203,7 @@ static bool load_data_v1(struct page_reader *reader, const struct parquet_page_h
     const struct read_leaf *leaf = reader->leaf;
     return levels_v1(reader, &reader->repetition_runs, header->repetition_encoding, leaf->repetition, header->value_count, &bytes, err) &&
            levels_v1(reader, &reader->definition_runs, header->definition_encoding, leaf->definition, header->value_count, &bytes, err) &&
-           values_begin(reader, header->encoding, bytes, err);
+           values_begin(reader, header->encoding, bytes, header->value_count, err);
 }
 
 /* Levels lie in front, never compressed; the sizes of both count in the page's. */
@@ -208,7 +220,7 @@ static bool load_data_v2(struct page_reader *reader, const struct parquet_page_h
     run_decoder_init(&reader->repetition_runs, slice_of(page, (size_t)header->repetition_size), level_width(reader->leaf->repetition));
     run_decoder_init(&reader->definition_runs, slice_of(page + header->repetition_size, (size_t)header->definition_size),
                      level_width(reader->leaf->definition));
-    return values_begin(reader, header->encoding, slice_of(page + front, size), err);
+    return values_begin(reader, header->encoding, slice_of(page + front, size), header->value_count, err);
 }
 
 /* One page, of whatever kind. */
@@ -367,6 +379,7 @@ void page_reader_fini(struct page_reader *reader)
 {
     block_release(reader->page);
     block_release(reader->compressed);
+    block_release(reader->plain);
     block_release(reader->levels.definition);
     block_release(reader->levels.repetition);
     block_release(reader->values.dictionary);

@@ -143,6 +143,11 @@ try:
         out = io.BytesIO()
         pq.write_table(table.select(["a", "s"]), out, write_statistics=False, store_schema=False, **more)
         seed("parquet_read", f"two_{i}", out.getvalue())
+    for text in ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"):
+        out = io.BytesIO()
+        pq.write_table(pa.table({"a": pa.array([1, None, 300000, -5], pa.int64()), "s": ["x", "xyy", None, "xz"], "d": [1.5, None, 2.5, -0.0]}), out, use_dictionary=False, write_statistics=False,
+                       store_schema=False, compression="none", column_encoding={"a": "DELTA_BINARY_PACKED", "s": text, "d": "BYTE_STREAM_SPLIT"})
+        seed("parquet_read", text.lower(), out.getvalue())
 except (ImportError, NameError):
     pass
 

@@ -147,4 +147,135 @@ def delta_checkpoint_of_others_files():
     append({"a": 21, "b": "x"}, "f21")
     equal(len(rows(fmt="delta")), len(before) + 1)
 
+# --- inlet show on files of others --------------------------------------------------------------------------------------
+
+def shown(path, *words):
+    result = inlet("show", path, "--json", "--limit", "100000", *words)
+    equal(result.code, 0, result)
+    return [json.loads(line) for line in result.out.split("\n") if line]
+
+@test
+def show_delta_encodings():
+    """show reads pages of the DELTA encodings and BYTE_STREAM_SPLIT, v1 and v2, with nulls, in lists, extreme numbers"""
+    import pyarrow as pa, pyarrow.parquet as pq
+    n = 3000
+    big = [(-1) ** i * (i * 3037000499 % 2**63) for i in range(n)] + [2**63 - 1, -2**63, 0, -1]
+    n = len(big)
+    table = pa.table({"i": pa.array([None if i % 11 == 0 else (i * i * 7919) % 2**32 - 2**31 for i in range(n)], pa.int32()), "l": pa.array(big, pa.int64()),
+                      "one": pa.array([7] * n, pa.int64()), "s": pa.array([None if i % 7 == 0 else "common prefix %d" % (i // 3) for i in range(n)]),
+                      "d": pa.array([i / 3 for i in range(n)]), "f": pa.array([i / 4 for i in range(n)], pa.float32()), "nothing": pa.nulls(n, pa.string()),
+                      "list": pa.array([None if i % 5 == 0 else ["x" * (i % 9), None, "é"] for i in range(n)])})
+    texts = ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY")
+    for version in ("1.0", "2.0"):
+        for text in texts:
+            for page in (1 << 20, 200):
+                pq.write_table(table, "x.parquet", use_dictionary=False, data_page_version=version, data_page_size=page, row_group_size=1000, compression="zstd",
+                               column_encoding={"i": "DELTA_BINARY_PACKED", "l": "DELTA_BINARY_PACKED", "one": "DELTA_BINARY_PACKED", "s": text, "nothing": text,
+                                                "d": "BYTE_STREAM_SPLIT", "f": "BYTE_STREAM_SPLIT", "list.list.element": text})
+                want = [{k: v for k, v in r.items() if v is not None} for r in table.to_pylist()]
+                equal(shown("x.parquet"), want, (version, text, page))
+
+@test
+def show_damaged_encodings():
+    """show of a file with damaged DELTA pages says so, and never more rows than there are"""
+    import pyarrow as pa, pyarrow.parquet as pq, random
+    chance = random.Random(SEED)
+    table = pa.table({"i": pa.array(range(0, 900, 3), pa.int32()), "s": pa.array(["ab%d" % i for i in range(300)]), "d": pa.array([i / 3 for i in range(300)])})
+    pq.write_table(table, "x.parquet", use_dictionary=False, compression="none", write_statistics=False,
+                   column_encoding={"i": "DELTA_BINARY_PACKED", "s": "DELTA_BYTE_ARRAY", "d": "BYTE_STREAM_SPLIT"})
+    whole = open("x.parquet", "rb").read()
+    for _ in range(60):
+        bytes_ = bytearray(whole)
+        for _ in range(chance.randrange(1, 4)):
+            bytes_[chance.randrange(4, len(whole) // 2)] = chance.randrange(256)
+        write("y.parquet", bytes(bytes_))
+        result = inlet("show", "y.parquet", "--json", "--limit", "1000")
+        assert result.code in (0, 1), result
+        assert result.out.count("\n") <= 300, result
+
+@test
+def show_names_twice():
+    """show of a file with a column name twice shows both columns"""
+    import pyarrow as pa, pyarrow.parquet as pq
+    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), "x.parquet")
+    equal(inlet("show", "x.parquet", "--json").out.strip(), '{"a":1,"a":2}')
+    has(inlet("show", "x.parquet").out, "|  1|  2|")
+
+@test
+def show_refusals():
+    """show says what it cannot read: encrypted files, unknown codecs and types"""
+    import pyarrow as pa, pyarrow.parquet as pq
+    write("encrypted.parquet", b"PARE" + b"x" * 100 + (16).to_bytes(4, "little") + b"PARE")
+    has(inlet("show", "encrypted.parquet").err, "encrypted")
+    pq.write_table(pa.table({"a": ["x"] * 100}), "brotli.parquet", compression="brotli")
+    has(inlet("show", "brotli.parquet").err, "BROTLI", "not supported")
+    pq.write_table(pa.table({"t": pa.array([1], pa.time64("us"))}), "time.parquet")
+    has(inlet("show", "time.parquet").err, "INT64 (TIME)", "not supported")
+
+# --- foreachBatch -------------------------------------------------------------------------------------------------------
+
+def command(script, code=0, rows=3, **more):
+    """One batch given to a shell script; gives the result of the run."""
+    fresh([{"a": i, "b": "x" * 100} for i in range(rows)], foreach=["/bin/sh", "-c", script])
+    return once(code=code, **more)
+
+@test
+def foreach_odd_commands():
+    """A command may leave its input unread, close it, write much to standard error, leave a child behind; what it prints comes through"""
+    command("exit 0", rows=50000)
+    command("exec <&-; sleep 0.2; exit 0", rows=50000)
+    result = command("i=0; while [ $i -lt 20000 ]; do echo \"line $i of what it has to say\" >&2; i=$((i+1)); done; cat > got")
+    has(result.err, "line 19999 of what")
+    equal(len(open("got").readlines()), 3)
+    command("sleep 40 >/dev/null & cat > got", timeout=30)
+    equal(len(open("got").readlines()), 3)
+    has(command("echo to standard output; cat >/dev/null").err, "to standard output")
+
+@test
+def foreach_failing_commands():
+    """A command that fails says how; the same rows come again until it succeeds, and then no more"""
+    has(command("cat > first; echo why it failed >&2; exit 3", code=1).err, "INLET_COMMAND_FAILED", "status 3", "why it failed")
+    has(once(code=1).err, "status 3")
+    pipeline(foreach=["/bin/sh", "-c", "cat > second"])
+    once()
+    equal(open("first").read(), open("second").read())
+    os.unlink("second")
+    once()
+    assert not os.path.exists("second")
+    has(command("kill -9 $$", code=1).err, "signal 9")
+    fresh([{"a": 1}], foreach=["./not-there"])
+    has(once(code=1).err, "not-there")
+    fresh([{"a": 1}], foreach=["/etc/passwd"])
+    has(once(code=1).err, "/etc/passwd")
+
+@test
+def foreach_hanging_command():
+    """A command that ignores SIGTERM is killed with its children when the run is stopped at once, and gets its rows again"""
+    import signal, time
+    fresh([{"a": 1, "b": "x"}], foreach=["/bin/sh", "-c", "trap '' TERM; echo $$ > pid; sleep 300 & sleep 300"])
+    with service() as p:
+        for _ in range(200):
+            if os.path.exists("pid") and open("pid").read().strip():
+                break
+            time.sleep(0.05)
+        group = int(open("pid").read())
+        p.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        p.send_signal(signal.SIGTERM)
+        p.wait(timeout=20)
+    time.sleep(0.2)
+    left = [int(name) for name in os.listdir("/proc") if name.isdigit() and group_of(name) == group]
+    equal(left, [], "processes of the command's group that live on")
+    pipeline(foreach=["/bin/sh", "-c", "cat > got"])
+    once()
+    equal(len(open("got").readlines()), 1)
+
+def group_of(pid):
+    """The process group, but for the dead that nobody has waited for."""
+    try:
+        state, _, group = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[:3]
+    except OSError:
+        return None
+    return int(group) if state != "Z" else None
+
 main()
