@@ -2,6 +2,7 @@
 #include "loader/execute.h"
 #include "base/panic.h"
 #include "base/workers.h"
+#include "loader/raw_text.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -131,14 +132,15 @@ struct worker_state {
 static bool add_chunk(struct run *run, struct worker_state *state, size_t index, struct sink_task *task, struct error *err)
 {
     const struct execution *execution = run->execution;
-    const struct chunk *chunk = &state->in;
+    struct chunk *chunk = &state->in;
     if (execution->project) {
         if (!project_chunk(execution->project, &state->in, execution->constants, execution->tasks[index].file_index, &state->out,
                            execution->context->budget, err)) return false;
         chunk = &state->out;
     }
     int64_t rows = chunk_selected(chunk);
-    bool ok = execution->sink_ops->task_add(task, chunk, err);
+    bool ok = raw_text_repair(chunk, execution->raw_text, execution->raw_text_count, execution->context->budget, err) &&
+              execution->sink_ops->task_add(task, chunk, err);
     if (execution->project) chunk_reset(&state->out); /* Gives the reader its buffers back. */
     if (!ok) return false;
     atomic_fetch_add_explicit(&run->rows, rows, memory_order_relaxed);

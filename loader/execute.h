@@ -23,6 +23,8 @@ struct execution {
     const struct project_plan *project;     /* NULL: the reader's chunks are the output. */
     const struct type *output_schema;
     const struct chunk *constants;          /* One row per file of the batch; NULL where nothing is constant. */
+    const uint32_t *raw_text;               /* Output columns whose text the sink wants repaired. */
+    size_t raw_text_count;
     const struct sink_ops *sink_ops;
     void *sink;
     const struct source_task *tasks;

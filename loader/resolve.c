@@ -98,6 +98,14 @@ static bool passes_through(const struct projection *projection, const int *origi
     return true;
 }
 
+/* Where the reader's column `raw` goes to; -1: it has none. */
+static void find_raw_text(struct resolved *out, const int *origin, int raw, struct arena *arena)
+{
+    out->raw_text = ARENA_ARRAY(arena, uint32_t, out->projection.count + 1);
+    for (size_t i = 0; raw >= 0 && i < out->projection.count; i++)
+        if (origin[out->projection.columns[i].path[0]] == raw) out->raw_text[out->raw_text_count++] = (uint32_t)i;
+}
+
 bool resolve_query(const struct pipeline *pipeline, const struct type *partition_schema, struct arena *arena, struct resolved *out,
                    struct error *err)
 {
@@ -113,6 +121,7 @@ bool resolve_query(const struct pipeline *pipeline, const struct type *partition
     out->output_schema = out->projection.schema;
     out->plan = (struct project_plan){&out->projection, origin};
     out->passes_through = passes_through(&out->projection, origin, split.read_count);
+    find_raw_text(out, origin, pipeline->reader.reader == &text_reader && split.read_count ? 0 : split.corrupt, arena);
     for (size_t i = 0; i < out->projection.count; i++) out->uses_constants |= origin[out->projection.columns[i].path[0]] < 0;
     struct field *constants = ARENA_ARRAY(arena, struct field, partition_schema->field_count + 1);
     memcpy(constants, partition_schema->fields, partition_schema->field_count * sizeof *constants);

@@ -17,6 +17,8 @@ struct resolved {
     bool uses_constants;
     const struct type *constants_schema;  /* partition_schema's fields, then `_metadata`. */
     const struct type *output_schema;
+    uint32_t *raw_text;                   /* Output columns that may hold text which is no UTF-8. */
+    size_t raw_text_count;
 };
 
 /* partition_schema: names and types of the path's columns (types of those in the user's schema are the user's already). */

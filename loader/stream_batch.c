@@ -101,6 +101,10 @@ static bool stage_batch(struct stream *stream, struct batch_run *run, struct err
         .output_schema = stream->resolved.output_schema, .constants = &run->constants, .sink_ops = ops, .sink = stream->sink,
         .tasks = run->tasks, .task_count = open->plan.task_count, .outcomes = run->outcomes, .outcome_start = run->outcome_start,
         .live = &stream->live.counts};
+    if (ops == &parquet_sink || ops == &delta_sink) { /* Their readers refuse a file with text that is no UTF-8. */
+        execution.raw_text = stream->resolved.raw_text;
+        execution.raw_text_count = stream->resolved.raw_text_count;
+    }
     for (size_t i = 0; i < open->file_count; i++) execution.input_bytes += open->files[i].size;
     chunk_init(&run->constants, stream->resolved.constants_schema);
     bool ok = !stream->resolved.uses_constants ||

@@ -307,6 +307,32 @@ def odd_bytes():
         assert once("q.yaml").summary["rows"] >= 2 * len(odd) - 2, fmt
 
 @test
+def bytes_kept_in_parquet():
+    """Kept text that is no UTF-8 does not make Parquet and Delta outputs unreadable: bad parts become U+FFFD, the rest stays"""
+    import duckdb
+    lines = [b'{"a":1}', b'{"a":2,"b":"\xff\xfe"}', '{"a":"é"}'.encode(), b"\xc3", b"\xa9", b"", b'{"a":3,"c":"\xe9t\xe9"}', b'{"a":4}']
+    text = b"\n".join(lines) + b"\n"
+    land("landing/a.json", text)
+    bad = [line.decode("utf-8", "replace") for line in (lines[1], lines[2], lines[3], lines[4], lines[6])]
+    for query in (None, "SELECT _corrupt_record, a, _corrupt_record AS again FROM input"):
+        for sink in ("parquet", "delta"):
+            out = sink + ("_q" if query else "")
+            pipeline(sink=sink, schema="a BIGINT, b STRING, _corrupt_record STRING", query=query, start=out, checkpoint="ck_" + out)
+            once()
+            got = rows(out, sink)
+            equal([r["_corrupt_record"] for r in got if r["_corrupt_record"] is not None], bad)
+            equal([r["a"] for r in got], [1, None, None, None, None, None, 4])
+            equal(duckdb.sql(f"SELECT count(_corrupt_record) FROM read_parquet('{out}/*.parquet')").fetchall(), [(5,)])
+    os.makedirs("texts")
+    land("texts/a.txt", text)
+    pipeline(fmt="text", schema=None, load="texts", start="out_text", checkpoint="ck_text", query="SELECT value, value AS twice FROM input")
+    once()
+    equal([(r["value"], r["twice"]) for r in rows("out_text")], [(line.decode("utf-8", "replace"),) * 2 for line in lines])
+    pipeline(fmt="text", schema=None, load="texts", sink="text", start="out_same", checkpoint="ck_same")
+    once()
+    equal(b"".join(open(f, "rb").read() for f in sink_files("out_same")), text, "text to text keeps the bytes")
+
+@test
 def deep_multiline():
     """Nesting of 100,000 brackets in a multiLine document is one bad record"""
     pipeline(reader={"multiLine": "true"})
