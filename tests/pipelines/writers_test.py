@@ -89,7 +89,7 @@ def delta_feature_names():
     fresh([{"a": 1, "b": "x"}], sink="delta")
     delta_table("out", [TWO[0], {**TWO[1], "metadata": {"CURRENT_DEFAULT": "'q'"}}],
                 {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["allowColumnDefaults", "rowTracking", "domainMetadata"]})
-    has(once(code=78).err, ": allowColumnDefaults, rowTracking, domainMetadata.")
+    has(once(code=78).err, ": allowColumnDefaults, rowTracking, domainMetadata")
 
 # --- Checkpoints of the Delta log ---------------------------------------------------------------------------------------
 
