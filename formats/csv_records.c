@@ -318,6 +318,7 @@ static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
             while ((end = mark(&m)) < size && (end < start || !is_separator(s, text, end, size))) m.at++;
             size_t stop = s->ignore_trailing ? trimmed_end(text, start, end) : end;
             if (UNLIKELY(end - start > chars_max)) return FAST_ODD;
+            if (UNLIKELY(separator_size > 1 && end == size && end > start && text[end - 1] == s->quote)) return FAST_ODD; /* Spark doubles it. */
             if (stop > start) {
                 good &= csv_put(&scan->rows, target, text + start, stop - start);
             } else if (end > start && end == size) { /* Trimmed away at the end of a record: the empty value. */

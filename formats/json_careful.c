@@ -161,7 +161,7 @@ static enum ndjson_verdict put_binary(struct ndjson_parser *parser, const struct
 }
 
 /* The text from `start` to parser->at, which is not a string, in a STRING column (5.5). */
-static enum ndjson_verdict put_text_of(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, const uint8_t *start)
+enum ndjson_verdict ndjson_put_text_of(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, const uint8_t *start)
 {
     size_t size = (size_t)(parser->at - start);
     if (parser->exact_strings) return put_bytes(parser, node, row, slice_of(start, size));
@@ -170,7 +170,7 @@ static enum ndjson_verdict put_text_of(struct ndjson_parser *parser, const struc
     return put_bytes(parser, node, row, slice_of(parser->rewritten.data, parser->rewritten.size));
 }
 
-static enum ndjson_verdict put_scalar(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, const struct ndjson_token *token, const uint8_t *start)
+enum ndjson_verdict ndjson_put_scalar(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, const struct ndjson_token *token, const uint8_t *start)
 {
     switch (node->kind) {
     case TYPE_BOOLEAN:
@@ -181,7 +181,7 @@ static enum ndjson_verdict put_scalar(struct ndjson_parser *parser, const struct
     case TYPE_DECIMAL: return put_decimal(parser, node, row, token);
     case TYPE_STRING:
         if (token->kind == NDJSON_STRING) return put_bytes(parser, node, row, ndjson_token_text(parser, token));
-        return put_text_of(parser, node, row, start);
+        return ndjson_put_text_of(parser, node, row, start);
     case TYPE_BINARY: return put_binary(parser, node, row, token);
     case TYPE_DATE: case TYPE_TIMESTAMP: case TYPE_TIMESTAMP_NTZ: return put_datetime(parser, node, row, token);
     case TYPE_VOID: return NDJSON_GOOD;
@@ -212,10 +212,10 @@ static enum ndjson_verdict convert_field(struct ndjson_parser *parser, const str
     return again ? convert_again(parser, node, row, depth) : convert(parser, node, row, depth);
 }
 
-/* The fields of an object, into the children of a STRUCT node. BAD only without partial results. */
+/* The fields of an object, into the children of a STRUCT node. */
 static enum ndjson_verdict convert_fields(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, int64_t depth)
 {
-    bool marked = false, root = node->index == 0;
+    bool marked = false;
     struct slice name;
     for (bool first = true;; first = false) {
         enum ndjson_step step = ndjson_next_field(parser, first, &name);
@@ -230,8 +230,6 @@ static enum ndjson_verdict convert_fields(struct ndjson_parser *parser, const st
         if (verdict == NDJSON_SYNTAX || verdict == NDJSON_FAILED) return verdict;
         if (verdict == NDJSON_GOOD) continue;
         marked = true;
-        if (!root && !parser->settings->partial_results) parser->cut_short = true;
-        if (parser->cut_short) return root ? NDJSON_PARTIAL : NDJSON_BAD;
     }
 }
 
@@ -241,9 +239,7 @@ static enum ndjson_verdict convert_struct(struct ndjson_parser *parser, const st
         if (!ndjson_slot_open(&parser->slots, node->index, row)) return NDJSON_FAILED;
         slot_of(parser, node)->length = row + 1;
     }
-    enum ndjson_verdict verdict = convert_fields(parser, node, row, depth);
-    if (verdict == NDJSON_BAD && !parser->dry) ndjson_slot_truncate(&parser->slots, node->index, row);
-    return verdict;
+    return convert_fields(parser, node, row, depth);
 }
 
 /* Passes over the rest of a list, one of whose elements is bad; such a list is null as a whole. */
@@ -252,8 +248,7 @@ static enum ndjson_verdict give_up_list(struct ndjson_parser *parser, const stru
     bool object = node->kind == TYPE_MAP;
     struct slice name;
     if (!parser->dry) ndjson_slot_truncate(&parser->slots, node->index, row);
-    if (object && !parser->settings->partial_results) parser->cut_short = true;
-    while (!parser->cut_short) {
+    for (;;) {
         enum ndjson_step step = object ? ndjson_next_field(parser, false, &name) : ndjson_next_element(parser, false);
         if (step == NDJSON_STEP_SYNTAX) return NDJSON_SYNTAX;
         if (step == NDJSON_STEP_END) break;
@@ -308,7 +303,7 @@ static enum ndjson_verdict convert(struct ndjson_parser *parser, const struct nd
     if (!ndjson_read_token(parser, &token)) return NDJSON_SYNTAX;
     if (token.kind == NDJSON_NULL) return NDJSON_GOOD;
     if (token.kind != NDJSON_OBJECT && token.kind != NDJSON_ARRAY) {
-        enum ndjson_verdict verdict = put_scalar(parser, node, row, &token, start);
+        enum ndjson_verdict verdict = ndjson_put_scalar(parser, node, row, &token, start);
         return verdict == NDJSON_BAD ? bad_value(parser, node, start, token.kind) : verdict;
     }
     if (depth + 1 > parser->settings->depth_max) return ndjson_syntax_error(parser, "nested deeper than maxNestingDepth"), NDJSON_SYNTAX;
@@ -318,7 +313,7 @@ static enum ndjson_verdict convert(struct ndjson_parser *parser, const struct nd
     if (node->kind != TYPE_STRING && node->kind != TYPE_VOID) return wrong_container(parser, node, start, token.kind, depth);
     parser->at = start;
     if (!ndjson_skip_value(parser, depth)) return NDJSON_SYNTAX;
-    return node->kind == TYPE_VOID ? NDJSON_GOOD : put_text_of(parser, node, row, start);
+    return node->kind == TYPE_VOID ? NDJSON_GOOD : ndjson_put_text_of(parser, node, row, start);
 }
 
 /* Records ----------------------------------------------------------------------------------- */
@@ -327,7 +322,6 @@ enum ndjson_verdict ndjson_careful_object(struct ndjson_parser *parser, uint32_t
 {
     invariant(*parser->at == '{');
     parser->at++;
-    parser->cut_short = false;
     return convert_fields(parser, &parser->shape->nodes[0], row, 1);
 }
 

@@ -43,7 +43,6 @@ struct ndjson_parser {
     bool exact_strings;             /* settings->exact_strings, and the file at hand allows it. */
     string_end_fn find_string_end;
     bool dry;                       /* Only find out whether it is good; put nothing. */
-    bool cut_short;                 /* Without partial results: the rest of the record does not count. */
     struct ndjson_fault fault;
     struct buffer name, scratch, rewritten, levels;
     struct ndjson_guess *guesses;   /* Fast path: one per node. */

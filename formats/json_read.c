@@ -66,6 +66,7 @@ static void json_scan_begin(struct scan *scan, const struct file_range *ranges, 
     scan->range_index = 0;
     scan->outcomes = outcomes;
     scan->in_array = false;
+    scan->array_odd = NULL;
     memset(outcomes, 0, count * sizeof *outcomes);
 }
 

@@ -39,6 +39,7 @@ struct scan {
     bool in_array;                   /* It is an array, not all of whose elements have been given. */
     bool array_bad;                  /* Each of its rows goes to the corrupt record column ... */
     bool array_own_text;             /* ... with the text of its element, for the whole would be too much. */
+    const uint8_t *array_odd;        /* It begins here, is not JSON, and waits for a chunk with room. */
 
     uint32_t rows;                   /* In the chunk at hand. */
     size_t text_size;                /* Bytes of records that went into it. */

@@ -1,5 +1,6 @@
 /* json_records -- records to rows: objects, arrays at the root, and what the parse mode makes of bad ones. */
 #include "formats/json_read.h"
+#include "formats/json_recover.h"
 
 #include <string.h>
 
@@ -125,8 +126,20 @@ static void count_surplus(struct scan *scan)
     if (!ndjson_skip_blanks(parser) || parser->at < parser->end) scan_outcome(scan)->records_surplus++;
 }
 
+/* It is not JSON, or Spark would not have read all of it: what Spark keeps counts. */
+static bool recover_object(struct scan *scan, const uint8_t *object, struct error *err)
+{
+    ndjson_slots_truncate(&scan->parser.slots, scan->rows);
+    switch (ndjson_recover_object(&scan->parser, object, scan->rows)) {
+    case NDJSON_GOOD: accept_row(scan); return true;
+    case NDJSON_FAILED: return false;
+    default: return bad_record(scan, err);
+    }
+}
+
 static bool take_object(struct scan *scan, struct error *err)
 {
+    const uint8_t *object = scan->parser.at;
     enum ndjson_verdict verdict = ndjson_object(&scan->parser, scan->rows);
     if (LIKELY(verdict == NDJSON_GOOD)) {
         accept_row(scan);
@@ -134,8 +147,8 @@ static bool take_object(struct scan *scan, struct error *err)
         return true;
     }
     if (verdict == NDJSON_FAILED) return false;
-    if (verdict == NDJSON_SYNTAX) ndjson_slots_truncate(&scan->parser.slots, scan->rows);
-    else count_surplus(scan);
+    if (verdict == NDJSON_SYNTAX || !scan->reader->settings.partial_results) return recover_object(scan, object, err);
+    count_surplus(scan);
     return bad_record(scan, err);
 }
 
@@ -172,12 +185,11 @@ static enum ndjson_verdict judge_array(struct ndjson_parser *parser, bool first,
         enum ndjson_verdict verdict = next_object(parser, first, &end);
         if (verdict == NDJSON_GOOD && end) break;
         if (verdict == NDJSON_GOOD) verdict = ndjson_careful_object(parser, 0);
-        if (parser->cut_short) verdict = NDJSON_SYNTAX;
         if (verdict != NDJSON_GOOD) worst = verdict;
         if (verdict == NDJSON_SYNTAX) break;
         ++*elements;
     }
-    parser->dry = parser->cut_short = false;
+    parser->dry = false;
     if (worst != NDJSON_SYNTAX) parser->at = start;
     return worst;
 }
@@ -201,14 +213,44 @@ static enum ndjson_verdict put_elements(struct scan *scan, bool first, bool *ful
     }
 }
 
+/* Its rows are few; a chunk has room for them. */
+static bool put_recovered(struct scan *scan)
+{
+    uint32_t elements;
+    const uint8_t *array = scan->array_odd;
+    scan->array_odd = NULL;
+    scan->in_array = false;
+    if (ndjson_recover_array(&scan->parser, array, scan->rows, false, &elements) == NDJSON_FAILED) return false;
+    for (; elements; elements--) {
+        if (!put_corrupt_text(scan, scan->record.raw)) return false;
+        accept_row(scan);
+    }
+    return true;
+}
+
+/* The array is not JSON: what Spark keeps of it is put, or waits for the next chunk. Where each row's copy of the text came to too much,
+ * the record is one bad row. */
+static bool recover_array(struct scan *scan, const uint8_t *array, struct error *err)
+{
+    uint32_t elements;
+    enum ndjson_verdict verdict = ndjson_recover_array(&scan->parser, array, scan->rows, true, &elements);
+    bool few = elements <= CHUNK_ROWS_MAX && scan->record.raw.size * elements <= CHUNK_TEXT_MAX;
+    if (verdict != NDJSON_PARTIAL || !few || scan->reader->settings.mode != MODE_PERMISSIVE) return bad_record(scan, err);
+    scan_outcome(scan)->records_bad++;
+    scan->array_odd = array;
+    scan->in_array = scan->rows + elements > CHUNK_ROWS_MAX;
+    return scan->in_array || put_recovered(scan);
+}
+
 /* Some element is bad, and nothing has been put: says what becomes of the record. */
 static bool begin_bad_array(struct scan *scan, bool *put, struct error *err)
 {
     struct ndjson_parser *parser = &scan->parser;
+    const uint8_t *array = parser->at - 1;
     size_t elements = 0;
     *put = false;
-    if (judge_array(parser, true, &elements) == NDJSON_SYNTAX) return bad_record(scan, err);
-    if (scan->reader->settings.mode != MODE_PERMISSIVE) return bad_record(scan, err);
+    if (judge_array(parser, true, &elements) == NDJSON_SYNTAX) return recover_array(scan, array, err);
+    if (scan->reader->settings.mode != MODE_PERMISSIVE || !scan->reader->settings.partial_results) return bad_record(scan, err);
     scan_outcome(scan)->records_bad++;
     scan->array_bad = true;
     scan->array_own_text = scan->record.raw.size * elements > CHUNK_TEXT_MAX;
@@ -245,6 +287,7 @@ static bool take_array(struct scan *scan, struct error *err)
 
 bool ndjson_continue_array(struct scan *scan)
 {
+    if (scan->array_odd) return put_recovered(scan);
     bool full, first = scan->parser.at[-1] == '['; /* Nothing but the bracket has been read. */
     if (put_elements(scan, first, &full) == NDJSON_FAILED) return false;
     scan->in_array = full;

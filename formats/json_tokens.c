@@ -236,7 +236,7 @@ enum ndjson_step ndjson_next_element(struct ndjson_parser *parser, bool first)
 
 /* Bytes that Jackson takes in a name without quotes: of those beyond ASCII the ones that, taken for Latin-1, are part
  * of a Java identifier; é (C3 A9) is refused for its second byte. */
-static bool is_name_byte(uint8_t c)
+bool ndjson_is_name_byte(uint8_t c)
 {
     if (c < 0x7f) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("_$@#*+-", c));
     if (c < 0xa0 || c >= 0xc0) return c != 0xd7 && c != 0xf7;
@@ -246,7 +246,7 @@ static bool is_name_byte(uint8_t c)
 static bool read_bare_name(struct ndjson_parser *parser, struct ndjson_token *token)
 {
     const uint8_t *p = parser->at;
-    while (is_name_byte(*p)) {
+    while (ndjson_is_name_byte(*p)) {
         size_t size = *p < 0x80 ? 1 : parser->text_valid ? 1 : sequence_size(p);
         if (!size) return ndjson_syntax_error(parser, "invalid UTF-8");
         p += size;
@@ -267,6 +267,7 @@ static bool read_name(struct ndjson_parser *parser, struct slice *name)
     } else if (!read_bare_name(parser, &token)) {
         return false;
     }
+    if (!parser->text_valid && !ndjson_name_is_decodable(token.text, token.size)) return ndjson_syntax_error(parser, "invalid UTF-8");
     *name = decoded(&token, &parser->name);
     return true;
 }

@@ -27,3 +27,10 @@ enum ndjson_step ndjson_next_element(struct ndjson_parser *parser, bool first);
 enum ndjson_step ndjson_next_field(struct ndjson_parser *parser, bool first, struct slice *name);
 /* Notes a syntax error; false. */
 bool ndjson_syntax_error(struct ndjson_parser *parser, const char *why);
+/* May this byte stand in a name without quotes? */
+bool ndjson_is_name_byte(uint8_t c);
+
+/* json_careful.c: the token, no container, as the value of `row`: GOOD, BAD, SYNTAX (of base64), FAILED. `start` is where it begins. */
+enum ndjson_verdict ndjson_put_scalar(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, const struct ndjson_token *token, const uint8_t *start);
+/* The text from `start` to parser->at, which is not a string, as the value of a STRING column (5.5). */
+enum ndjson_verdict ndjson_put_text_of(struct ndjson_parser *parser, const struct ndjson_node *node, uint32_t row, const uint8_t *start);

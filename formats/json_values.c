@@ -79,6 +79,18 @@ size_t ndjson_decode(const uint8_t *text, size_t size, uint8_t *out)
     return (size_t)(to - out);
 }
 
+bool ndjson_name_is_decodable(const uint8_t *p, size_t size)
+{
+    for (const uint8_t *end = p + size; p < end; p++) {
+        size_t more = *p < 0x80 ? 0 : (*p & 0xe0) == 0xc0 ? 1 : (*p & 0xf0) == 0xe0 ? 2 : (*p & 0xf8) == 0xf0 ? 3 : 9;
+        if (more > (size_t)(end - p) - 1) return false;
+        if (*p == 0xed && p[1] >= 0xa0) return false;
+        for (; more; more--)
+            if ((*++p & 0xc0) != 0x80) return false;
+    }
+    return true;
+}
+
 /* Numbers ----------------------------------------------------------------------------------- */
 
 static bool is_word(const uint8_t *text, size_t size, const char *word)
@@ -200,7 +212,7 @@ static int base64_group(const uint8_t **at, const uint8_t *end, uint8_t *out)
     return 3;
 }
 
-enum ndjson_base64 ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size)
+enum ndjson_base64 ndjson_base64_until(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size, const uint8_t **stop)
 {
     const uint8_t *p = text, *end = text + size;
     *out_size = 0;
@@ -210,10 +222,17 @@ enum ndjson_base64 ndjson_base64(const uint8_t *text, size_t size, uint8_t *out,
             continue;
         }
         int bytes = base64_group(&p, end, out + *out_size);
+        *stop = p < end ? p + 1 : end;
         if (bytes <= 0) return bytes < 0 ? NDJSON_BASE64_OVERRUN : NDJSON_BASE64_BAD;
         *out_size += (size_t)bytes;
     }
     return NDJSON_BASE64_GOOD;
+}
+
+enum ndjson_base64 ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size)
+{
+    const uint8_t *stop;
+    return ndjson_base64_until(text, size, out, out_size, &stop);
 }
 
 /* Writing again ----------------------------------------------------------------------------- */

@@ -43,5 +43,9 @@ bool ndjson_decimal_text(const struct ndjson_settings *settings, const char *tex
  * OVERRUN: a parser that decodes while it reads has taken the closing quote for a digit, and is lost in the record. */
 enum ndjson_base64 { NDJSON_BASE64_GOOD, NDJSON_BASE64_BAD, NDJSON_BASE64_OVERRUN };
 enum ndjson_base64 ndjson_base64(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size);
+/* The same; where it is bad, *stop is behind the byte that does not belong, or at the end. */
+enum ndjson_base64 ndjson_base64_until(const uint8_t *text, size_t size, uint8_t *out, size_t *out_size, const uint8_t **stop);
+/* Can this name, as it stands, be decoded? All its sequences are whole, and none stands for half of a pair. */
+bool ndjson_name_is_decodable(const uint8_t *text, size_t size);
 /* The JSON value in text, which is well-formed, as Jackson writes it: no blanks, doubles, minimal escapes. */
 void ndjson_rewrite(const uint8_t *text, size_t size, struct buffer *out, struct buffer *scratch);
