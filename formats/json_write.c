@@ -5,8 +5,10 @@
  * of its own. */
 #include "formats/json_write.h"
 #include "base/number.h"
+#include "base/panic.h"
 #include "formats/text_piece.h"
 #include <math.h>
+#include <stdlib.h>
 
 static const struct option_spec json_write_options[] = {
     {.name = "charset", .kind = OPTION_TEXT, .help = "Another name of encoding.", .alias_of = "encoding"},
@@ -15,7 +17,7 @@ static const struct option_spec json_write_options[] = {
     {.name = "ignoreNullFields", .kind = OPTION_BOOL, .help = "Leaves out fields that are null. Default: spark.sql.jsonGenerator.ignoreNullFields."},
     TEXT_LINE_SEPARATOR_OPTION,
     {.name = "pretty", .kind = OPTION_BOOL, .fallback = "false", .help = "Writes objects over several lines, indented by two blanks."},
-    {.name = "sortKeys", .kind = OPTION_BOOL, .fallback = "false", .help = "Sorts the fields of objects by name.", .never = "fields are written in the schema's order"},
+    {.name = "sortKeys", .kind = OPTION_BOOL, .fallback = "false", .help = "Sorts the fields of structs by name and the entries of maps by key; default: the schema's order."},
     TEXT_TIME_OPTIONS,
     {.name = "writeNonAsciiCharacterAsCodePoint", .kind = OPTION_BOOL, .fallback = "false", .help = "Writes what is beyond ASCII as \\uXXXX."},
     {.name = NULL},
@@ -26,6 +28,7 @@ struct node {
     enum type_kind kind;
     int scale;                  /* DECIMAL. */
     struct slice key;           /* "name": -- with quotes and colon. */
+    uint32_t column;            /* Of a field: its place in the schema. */
     const struct node *children; /* STRUCT: fields; ARRAY: element; MAP: key, value. */
     size_t child_count;
 };
@@ -34,7 +37,7 @@ struct json_rows {
     struct node root;
     struct text_times times;
     struct slice line_separator;
-    bool ignore_nulls, pretty, ascii;
+    bool ignore_nulls, pretty, ascii, sort_keys;
 };
 
 /* --- strings ---------------------------------------------------------------------------------------- */
@@ -276,7 +279,8 @@ static bool append_struct(const struct json_rows *rows, const struct node *node,
     buffer_byte(out, '{');
     for (size_t i = 0; i < node->child_count; i++) {
         const struct node *child = &node->children[i];
-        bool valid = column_is_valid(&columns[i], row);
+        const struct column *column = &columns[child->column];
+        bool valid = column_is_valid(column, row);
         if (!valid && rows->ignore_nulls)
             continue;
         begin_entry(rows, empty, depth + 1, out);
@@ -284,7 +288,7 @@ static bool append_struct(const struct json_rows *rows, const struct node *node,
         buffer_append(out, child->key.data, child->key.size);
         if (!valid)
             buffer_append(out, "null", 4);
-        else if (!append_value(rows, child, &columns[i], row, depth + 1, out, err))
+        else if (!append_value(rows, child, column, row, depth + 1, out, err))
             return false;
     }
     end_object(rows, empty, depth, out);
@@ -319,20 +323,71 @@ static bool append_array(const struct json_rows *rows, const struct node *node, 
     return true;
 }
 
+static bool append_entry(const struct json_rows *rows, const struct node *node, const struct column *column, size_t entry, bool first, int depth,
+                         struct buffer *out, struct error *err)
+{
+    begin_entry(rows, first, depth + 1, out);
+    append_map_key(rows, &node->children[0], &column->children[0], entry, out);
+    buffer_text(out, rows->pretty ? " : " : ":");
+    return append_element(rows, &node->children[1], &column->children[1], entry, depth + 1, out, err);
+}
+
+struct sorted_entry {
+    struct slice key;
+    size_t entry;
+};
+
+static int compare_names(struct slice a, struct slice b)
+{
+    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct sorted_entry *a = left, *b = right;
+    int order = compare_names(a->key, b->key);
+    return order ? order : (a->entry > b->entry) - (a->entry < b->entry);
+}
+
+/* The entries in the order of their keys as text, which is kept in `text`. */
+static struct sorted_entry *sort_entries(const struct json_rows *rows, const struct node *node, const struct column *column, size_t start, size_t count,
+                                         struct buffer *text)
+{
+    struct sorted_entry *entries = malloc((count + 1) * sizeof *entries);
+    if (!entries)
+        panic_out_of_memory(count * sizeof *entries);
+    for (size_t i = 0; i < count; i++) {
+        size_t size = 0, begin = text->size;
+        if (node->children[0].kind == TYPE_STRING) {
+            const uint8_t *raw = bytes_of(&column->children[0], start + i, &size);
+            buffer_append(text, raw, size);
+        } else {
+            append_map_key(rows, &node->children[0], &column->children[0], start + i, text);
+        }
+        entries[i] = (struct sorted_entry){.key = slice_of("", text->size - begin), .entry = start + i};
+    }
+    const uint8_t *at = text->data; /* Only now: the buffer moves while it grows. */
+    for (size_t i = 0; i < count; at += entries[i++].key.size)
+        entries[i].key.data = at;
+    qsort(entries, count, sizeof *entries, compare_entries);
+    return entries;
+}
+
 static bool append_map(const struct json_rows *rows, const struct node *node, const struct column *column, size_t row, int depth,
                        struct buffer *out, struct error *err)
 {
-    size_t start = (size_t)column->offsets[row], end = (size_t)column->offsets[row + 1];
+    size_t start = (size_t)column->offsets[row], count = (size_t)column->offsets[row + 1] - start;
+    struct buffer text = {0};
+    struct sorted_entry *sorted = rows->sort_keys && count > 1 ? sort_entries(rows, node, column, start, count, &text) : NULL;
+    bool good = true;
     buffer_byte(out, '{');
-    for (size_t i = start; i < end; i++) {
-        begin_entry(rows, i == start, depth + 1, out);
-        append_map_key(rows, &node->children[0], &column->children[0], i, out);
-        buffer_text(out, rows->pretty ? " : " : ":");
-        if (!append_element(rows, &node->children[1], &column->children[1], i, depth + 1, out, err))
-            return false;
-    }
-    end_object(rows, start == end, depth, out);
-    return true;
+    for (size_t i = 0; good && i < count; i++)
+        good = append_entry(rows, node, column, sorted ? sorted[i].entry : start + i, i == 0, depth, out, err);
+    end_object(rows, count == 0, depth, out);
+    free(sorted);
+    buffer_free(&text);
+    return good;
 }
 
 static bool append_value(const struct json_rows *rows, const struct node *node, const struct column *column, size_t row, int depth,
@@ -396,6 +451,24 @@ static struct slice compile_key(const struct field *field, const struct json_row
     return copy;
 }
 
+static struct slice field_name(const struct type *type, const struct node *node)
+{
+    const struct field *field = &type->fields[node->column];
+    return slice_of(field->name, field->name_size);
+}
+
+/* Stable: equal names stay in their order. */
+static void sort_fields(struct node *fields, const struct type *type)
+{
+    for (size_t i = 1; i < type->field_count; i++) {
+        struct node moving = fields[i];
+        size_t at = i;
+        for (; at > 0 && compare_names(field_name(type, &fields[at - 1]), field_name(type, &moving)) > 0; at--)
+            fields[at] = fields[at - 1];
+        fields[at] = moving;
+    }
+}
+
 static bool compile_children(struct node *node, const struct type *type, const struct json_rows *rows, struct arena *arena, struct error *err)
 {
     struct node *children = ARENA_ARRAY(arena, struct node, type->field_count);
@@ -403,7 +476,10 @@ static bool compile_children(struct node *node, const struct type *type, const s
         if (!compile_node(&children[i], type->fields[i].type, rows, arena, err))
             return false;
         children[i].key = compile_key(&type->fields[i], rows, arena);
+        children[i].column = (uint32_t)i;
     }
+    if (rows->sort_keys && type->kind == TYPE_STRUCT)
+        sort_fields(children, type);
     node->children = children;
     node->child_count = type->field_count;
     return true;
@@ -468,6 +544,7 @@ static struct encoder *json_open(const struct encoder_spec *spec, struct arena *
     rows->ignore_nulls = options_given(options, "ignoreNullFields") ? options_bool(options, "ignoreNullFields")
                                                                     : session_ignores_nulls(spec->session);
     rows->pretty = options_bool(options, "pretty");
+    rows->sort_keys = options_bool(options, "sortKeys");
     rows->ascii = options_bool(options, "writeNonAsciiCharacterAsCodePoint");
     encoder->append = append_rows;
     encoder->settings = rows;

@@ -55,6 +55,18 @@ def csv_line_separator():
     once()
     equal(open(data_files()[0], newline="").read(), 'é€😀,"x\u2028y"\u2028')
 
+@test
+def json_sort_keys():
+    """sortKeys sorts fields and entries of maps at every depth, as text; without it the schema's order holds"""
+    schema = ("b INT, a INT, s STRUCT<z: INT, a: INT, `é`: INT, `_`: INT, Q: INT>, m MAP<STRING, INT>, arr ARRAY<STRUCT<y: INT, x: INT>>, "
+              "ms MAP<STRING, STRUCT<d: INT, c: INT>>")
+    record = {"b": 1, "a": 2, "s": {"z": 1, "a": 2, "é": 3, "_": 4, "Q": 5}, "m": {"k2": 1, "k1": 2, "K": 3}, "arr": [{"y": 1, "x": 2}], "ms": {"q": {"d": 1, "c": 2}}}
+    plain = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    for wanted, text in (("true", '{"a":2,"arr":[{"x":2,"y":1}],"b":1,"m":{"K":3,"k1":2,"k2":1},"ms":{"q":{"c":2,"d":1}},"s":{"Q":5,"_":4,"a":2,"z":1,"é":3}}'), ("false", plain)):
+        fresh([record], sink="json", schema=schema, writer={"sortKeys": wanted})
+        once()
+        equal(open(data_files()[0]).read(), text + "\n")
+
 # --- Partitions ---------------------------------------------------------------------------------------------------------
 
 @test
