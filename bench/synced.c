@@ -1,7 +1,8 @@
 /* synced -- preloaded into inlet by the latency benchmark: tells when the directory of a sink's log has been synced.
  *
- * link() or linkat() gives a batch its entry in the log; the fsync() of that folder behind it makes it durable. Then the
- * monotonic time in seconds is written to the pipe whose descriptor SYNCED_FD names, once for each entry. */
+ * link() or linkat() gives a batch its entry in the log (5, 9.compact, 00000000000000000005.json; a checkpoint of Delta's log is
+ * none); the fsync() of that folder behind it makes it durable. Then the monotonic time in seconds is written to the pipe whose
+ * descriptor SYNCED_FD names, once for each entry. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,10 +23,18 @@ static int is_log(const char *path, size_t size)
     return 0;
 }
 
+/* Digits alone or with the ending of an entry. */
+static int is_entry(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    const char *rest = name + digits;
+    return digits && (!*rest || strcmp(rest, ".compact") == 0 || strcmp(rest, ".json") == 0);
+}
+
 static int note(int result, const char *to)
 {
     const char *slash = strrchr(to, '/');
-    if (result == 0 && slash && slash[1] >= '0' && slash[1] <= '9' && is_log(to, (size_t)(slash - to))) atomic_store(&entry_is_new, 1);
+    if (result == 0 && slash && is_entry(slash + 1) && is_log(to, (size_t)(slash - to))) atomic_store(&entry_is_new, 1);
     return result;
 }
 
