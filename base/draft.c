@@ -62,6 +62,8 @@ void draft_discard(struct draft *draft)
     draft->fd = -1;
 }
 
+void draft_start(const struct draft *draft) { (void)sync_file_range(draft->fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
+
 bool draft_sync(struct draft *draft, struct error *err)
 {
     if (!draft->synced) draft->synced = PLANTED(11) || file_sync(draft->fd, draft->path, err);

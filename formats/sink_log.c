@@ -6,11 +6,15 @@
  *
  * A batch is one file, created by link(2): it appears whole or not at all and is never replaced. A
  * compaction copies lines from file to file, so its memory does not grow with the log. One process
- * writes (the checkpoint's lock); readers need no lock. */
+ * writes (the checkpoint's lock); readers need no lock.
+ *
+ * The folder holds every batch of the last ten minutes, so it is listed once and then again only when it has changed by
+ * another hand: its times differ from those behind our own last change, or the entry that would be our next is there. */
 #include "formats/sink_log.h"
 #include "base/draft.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "base/panic.h"
 #include "base/tree.h"
 #include "base/uuid.h"
 #include "formats/log_lines.h"
@@ -19,6 +23,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,7 +44,17 @@ struct log_file {
 struct log_listing {
     const char *directory;
     struct log_file *files; /* Ascending by batch, the compact one last among equals. */
-    size_t count;
+    size_t count, capacity;
+};
+
+struct sink_log {
+    struct arena *arena;
+    struct log_listing listing;
+    struct stat folder;       /* Behind our own last change, or ahead of the listing. */
+    bool listed;              /* The listing holds as long as the folder is as it was. */
+    struct draft identity, entry; /* Between sink_log_write and sink_log_name. */
+    int64_t batch;            /* Theirs. */
+    bool compact;
 };
 
 /* "12", "9.compact": everything else in the folder is not part of the log. */
@@ -57,35 +73,32 @@ static int log_file_compare(const void *left, const void *right)
     return (int)a->compact - (int)b->compact;
 }
 
-static void listing_add(struct log_listing *listing, struct arena *arena, size_t *capacity, struct log_file file)
+static void listing_add(struct log_listing *listing, struct log_file file)
 {
-    if (listing->count == *capacity) {
-        size_t grown = *capacity ? *capacity * 2 : 64;
-        struct log_file *files = ARENA_ARRAY(arena, struct log_file, grown);
-        if (listing->count) memcpy(files, listing->files, listing->count * sizeof(*files));
-        listing->files = files;
-        *capacity = grown;
+    if (listing->count == listing->capacity) {
+        listing->capacity = listing->capacity ? listing->capacity * 2 : 64;
+        listing->files = realloc(listing->files, listing->capacity * sizeof *listing->files);
+        if (!listing->files) panic_out_of_memory(listing->capacity * sizeof *listing->files);
     }
     listing->files[listing->count++] = file;
 }
 
-static bool listing_read(const char *output, struct arena *arena, struct log_listing *out, struct error *err)
+static bool listing_read(struct log_listing *listing, struct error *err)
 {
-    *out = (struct log_listing){.directory = path_join(arena, output, "_spark_metadata")};
-    DIR *directory = opendir(out->directory);
+    listing->count = 0;
+    DIR *directory = opendir(listing->directory);
     if (!directory && errno == ENOENT) return true;
-    if (!directory) return error_errno(err, "could not list the sink log %s", out->directory);
-    size_t capacity = 0;
+    if (!directory) return error_errno(err, "could not list the sink log %s", listing->directory);
     struct dirent *entry;
     while (errno = 0, (entry = readdir(directory)) != NULL) {
         struct log_file file;
-        if (log_file_parse(entry->d_name, &file)) listing_add(out, arena, &capacity, file);
+        if (log_file_parse(entry->d_name, &file)) listing_add(listing, file);
     }
     int failure = errno;
     closedir(directory);
     errno = failure;
-    if (failure) return error_errno(err, "could not list the sink log %s", out->directory);
-    if (out->count) qsort(out->files, out->count, sizeof(*out->files), log_file_compare);
+    if (failure) return error_errno(err, "could not list the sink log %s", listing->directory);
+    if (listing->count) qsort(listing->files, listing->count, sizeof *listing->files, log_file_compare);
     return true;
 }
 
@@ -94,12 +107,12 @@ static int64_t listing_latest(const struct log_listing *listing)
     return listing->count ? listing->files[listing->count - 1].batch : -1;
 }
 
+/* From the end, where batches are asked for. */
 static const struct log_file *listing_find(const struct log_listing *listing, int64_t batch)
 {
-    const struct log_file *found = NULL;
-    for (size_t i = 0; i < listing->count; i++)
-        if (listing->files[i].batch == batch) found = &listing->files[i];
-    return found;
+    size_t i = listing->count;
+    while (i > 0 && listing->files[i - 1].batch > batch) i--;
+    return i > 0 && listing->files[i - 1].batch == batch ? &listing->files[i - 1] : NULL;
 }
 
 static char *log_file_path(struct arena *arena, const char *directory, int64_t batch, bool compact)
@@ -125,11 +138,12 @@ static int64_t interval_of_first(int64_t compact_batch)
 static int64_t listing_interval(const struct log_listing *listing)
 {
     int64_t newest = -1, older = -1;
-    for (size_t i = 0; i < listing->count; i++)
-        if (listing->files[i].compact && listing->files[i].batch != newest) {
-            older = newest;
-            newest = listing->files[i].batch;
-        }
+    for (size_t i = listing->count; i > 0 && older < 0; i--) {
+        const struct log_file *file = &listing->files[i - 1];
+        if (!file->compact || file->batch == newest) continue;
+        if (newest < 0) newest = file->batch;
+        else older = file->batch;
+    }
     if (newest < 0) return INTERVAL_DEFAULT;
     return older < 0 ? interval_of_first(newest) : newest - older;
 }
@@ -141,12 +155,11 @@ struct log_span {
 
 static bool listing_span(const struct log_listing *listing, int64_t last, bool compacting, struct log_span *out, struct error *err)
 {
-    *out = (struct log_span){0};
+    *out = (struct log_span){.end = listing->count};
+    while (out->end > 0 && listing->files[out->end - 1].batch > last) out->end--;
     bool compact_seen = false;
-    for (size_t i = 0; i < listing->count && listing->files[i].batch <= last; i++) {
-        if (listing->files[i].compact) out->first = i, compact_seen = true;
-        out->end = i + 1;
-    }
+    for (size_t i = out->end; i > 0 && !compact_seen; i--)
+        if (listing->files[i - 1].compact) out->first = i - 1, compact_seen = true;
     int64_t expected = compact_seen ? listing->files[out->first].batch : 0;
     for (size_t i = out->first; i < out->end; i++, expected++)
         if (listing->files[i].batch != expected) break;
@@ -179,13 +192,63 @@ fail:
     return false;
 }
 
-bool sink_log_latest(const char *output, int64_t *batch, struct error *err)
+/* --- the log as a handle --- */
+
+struct sink_log *sink_log_open(const char *output)
 {
-    struct arena *arena = arena_new("sink log");
-    struct log_listing listing;
-    bool done = listing_read(output, arena, &listing, err);
-    if (done) *batch = listing_latest(&listing);
-    arena_free(arena);
+    struct sink_log *log = calloc(1, sizeof *log);
+    if (!log) panic_out_of_memory(sizeof *log);
+    log->arena = arena_new("sink log");
+    log->listing.directory = path_join(log->arena, output, "_spark_metadata");
+    log->identity.fd = log->entry.fd = -1;
+    return log;
+}
+
+void sink_log_close(struct sink_log *log)
+{
+    if (!log) return;
+    draft_discard(&log->identity);
+    draft_discard(&log->entry);
+    free(log->listing.files);
+    arena_free(log->arena);
+    free(log);
+}
+
+static bool same_time(struct timespec a, struct timespec b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+
+static bool same_folder(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && same_time(a->st_mtim, b->st_mtim) && same_time(a->st_ctim, b->st_ctim);
+}
+
+/* The times of a folder may be too coarse for what comes right behind our own change; a batch that is not ours shows by its name. */
+static bool next_exists(const struct sink_log *log)
+{
+    struct arena *scratch = arena_new("sink log");
+    int64_t next = listing_latest(&log->listing) + 1;
+    bool exists = access(log_file_path(scratch, log->listing.directory, next, false), F_OK) == 0 ||
+                  access(log_file_path(scratch, log->listing.directory, next, true), F_OK) == 0;
+    arena_free(scratch);
+    return exists;
+}
+
+static bool log_refresh(struct sink_log *log, struct error *err)
+{
+    struct stat now;
+    bool exists = stat(log->listing.directory, &now) == 0;
+    if (!exists && errno != ENOENT) return error_errno(err, "could not look at the sink log %s", log->listing.directory);
+    if (exists && log->listed && same_folder(&now, &log->folder) && !next_exists(log)) return true;
+    log->listed = false;
+    if (!listing_read(&log->listing, err)) return false;
+    log->listed = exists;
+    if (exists) log->folder = now;
+    return true;
+}
+
+bool sink_log_latest(struct sink_log *log, int64_t *batch, struct error *err)
+{
+    bool done = log_refresh(log, err);
+    if (done) *batch = listing_latest(&log->listing);
     return done;
 }
 
@@ -269,14 +332,14 @@ bool sink_log_files(const char *output, struct arena *arena, struct sink_log_ent
 {
     struct arena *scratch = arena_new("sink log line"), *names = arena_new("sink log");
     struct entry_list list = {.arena = arena};
-    struct log_listing listing;
+    struct log_listing listing = {.directory = path_join(names, output, "_spark_metadata")};
     struct log_span span = {0};
-    bool done = listing_read(output, names, &listing, err) &&
-                (listing.count == 0 || listing_span(&listing, listing_latest(&listing), false, &span, err));
+    bool done = listing_read(&listing, err) && (listing.count == 0 || listing_span(&listing, listing_latest(&listing), false, &span, err));
     for (size_t i = span.first; done && i < span.end; i++) {
         const struct log_file *file = &listing.files[i];
         done = entries_read(log_file_path(names, listing.directory, file->batch, file->compact), &list, scratch, err);
     }
+    free(listing.files);
     if (done && list.deletes) entries_apply_deletes(&list);
     *entries = list.entries;
     *count = list.count;
@@ -380,77 +443,111 @@ static bool identity_draft(const char *directory, int64_t batch, struct slice ta
     return done;
 }
 
-/* Both are written before the first is synced: one commit of the file system's journal holds them. The identity has its
- * name, durably, before the log file gets its own. */
-static bool name_both(struct draft *identity, struct draft *entry, bool *existed, struct error *err)
-{
-    if (draft_sync(identity, err) && draft_sync(entry, err) && draft_replace(identity, err)) return draft_create(entry, existed, err);
-    draft_discard(identity);
-    draft_discard(entry);
-    return false;
-}
-
-static void remove_if_old(const char *path, time_t now)
+/* True: it is gone. */
+static bool remove_if_old(const char *path, const char *identity, time_t now)
 {
     struct stat status;
-    if (lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_mtime + CLEANUP_DELAY_S <= now) unlink(path);
+    if (lstat(path, &status) != 0) return errno == ENOENT;
+    if (!S_ISREG(status.st_mode) || status.st_mtime + CLEANUP_DELAY_S > now) return false;
+    unlink(identity); /* First: what a crash leaves without its entry, nobody would find again. */
+    return unlink(path) == 0;
 }
 
-/* Spark's retention: plain and compact files that no reader starts from any more. Best effort. */
-static void log_clean(const struct log_listing *listing, int64_t batch, int64_t interval, struct arena *arena)
+/* Spark's retention: plain and compact files that no reader starts from any more. Best effort; they grow old in order, so the
+ * first that has to stay ends it. */
+static void log_clean(struct log_listing *listing, int64_t batch, int64_t interval)
 {
     int64_t oldest = batch + 1 - BATCHES_RETAINED_MIN;
     if (oldest < interval) return;
     int64_t keep_from = oldest - oldest % interval - 1;
     time_t now = time(NULL);
-    for (size_t i = 0; i < listing->count && listing->files[i].batch < keep_from; i++) {
-        const struct log_file *file = &listing->files[i];
-        remove_if_old(log_file_path(arena, listing->directory, file->batch, file->compact), now);
-        remove_if_old(identity_path(arena, listing->directory, file->batch), now);
+    struct arena *arena = arena_new("sink log");
+    size_t gone = 0;
+    for (; gone < listing->count && listing->files[gone].batch < keep_from; gone++) {
+        const struct log_file *file = &listing->files[gone];
+        arena_reset(arena);
+        if (!remove_if_old(log_file_path(arena, listing->directory, file->batch, file->compact),
+                           identity_path(arena, listing->directory, file->batch), now)) break;
     }
+    listing->count -= gone;
+    if (gone) memmove(listing->files, listing->files + gone, listing->count * sizeof *listing->files);
+    arena_free(arena);
 }
 
-static bool log_append(const struct log_listing *listing, int64_t batch, struct slice tail, const char *query_id,
-                       const char *digest, struct arena *arena, bool *existed, struct error *err)
+static void drop_drafts(struct sink_log *log)
 {
+    draft_discard(&log->identity);
+    draft_discard(&log->entry);
+}
+
+/* Both are on their way to the disk before the first is waited for: one commit of the file system's journal holds them. */
+static bool write_drafts(struct sink_log *log, struct slice tail, const char *query_id, const char *digest, struct arena *arena, struct error *err)
+{
+    const struct log_listing *listing = &log->listing;
+    if (!directories_make(listing->directory, err) ||
+        !identity_draft(listing->directory, log->batch, tail, query_id, digest, &log->identity, arena, err)) return false;
+    if (log->compact ? !compact_draft(listing, log->batch, tail, &log->entry, arena, err)
+                     : !plain_draft(listing->directory, log->batch, tail, &log->entry, arena, err)) return false;
+    draft_start(&log->identity);
+    draft_start(&log->entry);
+    return draft_sync(&log->identity, err) && draft_sync(&log->entry, err);
+}
+
+static bool refuse_gap(const struct sink_log *log, int64_t batch, struct error *err)
+{
+    return error_set(err, COND_INLET_SINK_MISMATCH, "cannot write batch %" PRId64 " to the sink log %s, which ends at batch %" PRId64, batch,
+                     log->listing.directory, listing_latest(&log->listing));
+}
+
+static bool write_batch(struct sink_log *log, int64_t batch, struct slice tail, const char *query_id, const char *digest, bool *existed,
+                        struct error *err)
+{
+    const struct log_listing *listing = &log->listing;
+    if (!log_refresh(log, err)) return false;
     *existed = listing_find(listing, batch) != NULL;
     if (*existed) return true;
-    if (listing->count && batch != listing_latest(listing) + 1)
-        return error_set(err, COND_INLET_SINK_MISMATCH,
-                         "cannot write batch %" PRId64 " to the sink log %s, which ends at batch %" PRId64, batch,
-                         listing->directory, listing_latest(listing));
-    if (!directories_make(listing->directory, err)) return false;
-
+    if (listing->count && batch != listing_latest(listing) + 1) return refuse_gap(log, batch, err);
     /* A log that starts behind 0 (a checkpoint that got a new, empty sink) starts with a compact
      * file: readers begin there and do not ask for batch 0. */
-    int64_t interval = listing_interval(listing);
-    bool compact = (batch + 1) % interval == 0 || (listing->count == 0 && batch > 0);
-    struct draft identity = {.fd = -1}, entry = {.fd = -1};
-    bool done = identity_draft(listing->directory, batch, tail, query_id, digest, &identity, arena, err) &&
-                (compact ? compact_draft(listing, batch, tail, &entry, arena, err)
-                         : plain_draft(listing->directory, batch, tail, &entry, arena, err));
-    if (done) done = name_both(&identity, &entry, existed, err);
-    draft_discard(&identity);
-    draft_discard(&entry);
-    if (done && compact) log_clean(listing, batch, interval, arena);
+    log->batch = batch;
+    log->compact = (batch + 1) % listing_interval(listing) == 0 || (listing->count == 0 && batch > 0);
+    struct arena *arena = arena_new("sink log");
+    bool done = write_drafts(log, tail, query_id, digest, arena, err);
+    arena_free(arena);
     return done;
 }
 
-bool sink_log_append(const char *output, int64_t batch, const struct sink_log_entry *entries, size_t count,
-                     const char *query_id, const char *digest, bool *existed, struct error *err)
+bool sink_log_write(struct sink_log *log, int64_t batch, const struct sink_log_entry *entries, size_t count, const char *query_id,
+                    const char *digest, bool *existed, struct error *err)
 {
     *existed = false;
+    drop_drafts(log);
     if (batch < 0) return error_set(err, COND_INLET_INTERNAL, "batch %" PRId64 " cannot be written to a sink log", batch);
-    struct arena *arena = arena_new("sink log");
     struct buffer tail = {0};
     entries_print(&tail, entries, count);
-    struct log_listing listing;
-    bool done = listing_read(output, arena, &listing, err) &&
-                log_append(&listing, batch, slice_of(tail.data, tail.size), query_id, digest, arena, existed, err);
-    if (!done) error_context(err, "writing batch %" PRId64 " to the sink log of %s", batch, output);
+    bool done = write_batch(log, batch, slice_of(tail.data, tail.size), query_id, digest, existed, err);
+    if (!done) error_context(err, "writing batch %" PRId64 " to the sink log %s", batch, log->listing.directory);
+    if (!done) drop_drafts(log);
     buffer_free(&tail);
-    arena_free(arena);
     return done;
+}
+
+/* The identity has its name, durably, before the log file gets its own. */
+bool sink_log_name(struct sink_log *log, bool *existed, struct error *err)
+{
+    invariant(log->entry.fd >= 0); /* sink_log_write has written it. */
+    log->listed = false;
+    *existed = false;
+    if (!draft_replace(&log->identity, err) || !draft_create(&log->entry, existed, err)) {
+        drop_drafts(log);
+        return error_context(err, "writing batch %" PRId64 " to the sink log %s", log->batch, log->listing.directory);
+    }
+    if (*existed) return true;
+    int64_t interval = listing_interval(&log->listing);
+    listing_add(&log->listing, (struct log_file){log->batch, log->compact});
+    if (log->compact) log_clean(&log->listing, log->batch, interval);
+    log->listed = stat(log->listing.directory, &log->folder) == 0;
+    return true;
 }
 
 /* --- identity --- */
@@ -483,15 +580,14 @@ static bool tail_matches(const char *path, int64_t size, const char *digest, boo
     return ok;
 }
 
-bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, bool *present, const char **query_id,
+bool sink_log_identity(struct sink_log *log, int64_t batch, struct arena *arena, bool *present, const char **query_id,
                        const char **digest, struct error *err)
 {
     *query_id = *digest = "";
-    struct log_listing listing;
-    if (!listing_read(output, arena, &listing, err)) return false;
-    const struct log_file *file = listing_find(&listing, batch);
+    if (!log_refresh(log, err)) return false;
+    const struct log_file *file = listing_find(&log->listing, batch);
     *present = file != NULL;
-    char *path = identity_path(arena, listing.directory, batch);
+    char *path = identity_path(arena, log->listing.directory, batch);
     if (!file) return true;
     if (access(path, F_OK) != 0) return errno == ENOENT || error_errno(err, "could not look up %s", path);
 
@@ -503,7 +599,7 @@ bool sink_log_identity(const char *output, int64_t batch, struct arena *arena, b
     struct tree *tree = tree_parse_json(arena, slice_of(text.data, text.size), NULL);
     buffer_free(&text);
     bool same = false;
-    if (tree && !tail_matches(log_file_path(arena, listing.directory, batch, file->compact), tree_get_int(tree, "tailSize", -1),
+    if (tree && !tail_matches(log_file_path(arena, log->listing.directory, batch, file->compact), tree_get_int(tree, "tailSize", -1),
                               tree_get_text(tree, "tailDigest", ""), &same, err)) return false;
     if (!same) return true;
     *query_id = arena_strdup(arena, tree_get_text(tree, "queryId", ""));

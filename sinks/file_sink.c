@@ -83,6 +83,7 @@ static bool open_sink(struct file_sink *sink, const struct file_sink_format *for
                                  .encoder = encoder, .layout = &sink->layout, .file_bytes_max = options_int(spec->options, "maxFileSize"),
                                  .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX, .keep_empty = true};
     sink->output = output_new(&output);
+    sink->log = sink_log_open(spec->path);
     return true;
 }
 
@@ -99,6 +100,7 @@ static void file_sink_close(void *state)
 {
     struct file_sink *sink = state;
     output_free(sink->output);
+    sink_log_close(sink->log);
     if (sink->spec) staging_tidy(sink->spec->path, sink->spec->query_id);
     arena_free(sink->arena);
     *sink = (struct file_sink){0};
@@ -119,7 +121,7 @@ static bool identify(const struct file_sink *sink, struct arena *arena, int64_t 
 {
     bool present;
     const char *query_id, *found;
-    if (!sink_log_identity(sink->spec->path, batch, arena, &present, &query_id, &found, err)) return false;
+    if (!sink_log_identity(sink->log, batch, arena, &present, &query_id, &found, err)) return false;
     *ours = present && strcmp(query_id, sink->spec->query_id) == 0;
     *same = *ours && strcmp(found, digest) == 0;
     return true;
@@ -156,7 +158,7 @@ static bool file_sink_committed(void *state, const struct batch_identity *batch,
     const struct file_sink *sink = state;
     struct arena *arena = arena_new("committed");
     int64_t latest;
-    bool ok = sink_log_latest(sink->spec->path, &latest, err) && judge_log(sink, arena, batch, latest, out, err);
+    bool ok = sink_log_latest(sink->log, &latest, err) && judge_log(sink, arena, batch, latest, out, err);
     arena_free(arena);
     return ok;
 }
@@ -185,8 +187,8 @@ static bool file_sink_prepare(void *state, struct arena *arena, struct manifest 
     return output_prepare(((struct file_sink *)state)->output, arena, out, err);
 }
 
-static bool append_log(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
-                       struct error *err)
+static bool write_log(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
+                      bool *existed, struct error *err)
 {
     const struct sink_spec *spec = sink->spec;
     struct sink_log_entry *entries = ARENA_ARRAY(arena, struct sink_log_entry, manifest->count + 1);
@@ -199,12 +201,22 @@ static bool append_log(const struct file_sink *sink, struct arena *arena, const 
                                              .modification_time_ms = file->mtime_ms, .action = "add"};
     }
     buffer_free(&uri);
+    return sink_log_write(sink->log, batch->batch_id, entries, manifest->count, spec->query_id, batch->plan_digest, existed, err);
+}
+
+/* The data files get their names first but are synced behind the log's drafts, whose commit of the journal has the names in it;
+ * they are durable before the log names them. */
+static bool publish_new(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
+                        struct error *err)
+{
+    const char *path = sink->spec->path;
     bool existed;
-    if (!sink_log_append(spec->path, batch->batch_id, entries, manifest->count, spec->query_id, batch->plan_digest, &existed, err)) return false;
-    if (!existed) return true;
+    if (!staging_rename(path, manifest, err) || !write_log(sink, arena, batch, manifest, &existed, err)) return false;
+    if (!existed && (!staging_sync_names(path, manifest, err) || !sink_log_name(sink->log, &existed, err))) return false;
+    if (!existed) return staging_settle(path, manifest, err);
     /* Between our look and our write somebody wrote it. */
     return error_set(err, COND_CONCURRENT_STREAM_LOG_UPDATE, "Concurrent update to the log. Multiple streaming jobs detected for %lld at \"%s\"",
-                     (long long)batch->batch_id, spec->path);
+                     (long long)batch->batch_id, path);
 }
 
 static bool publish(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
@@ -212,15 +224,10 @@ static bool publish(const struct file_sink *sink, struct arena *arena, const str
 {
     enum sink_state found;
     int64_t latest;
-    if (!sink_log_latest(sink->spec->path, &latest, err)) return false;
-    bool written = latest >= batch->batch_id;
-    if (written) {
-        if (!judge_log(sink, arena, batch, latest, &found, err)) return false;
-        if (found != SINK_HAS_BATCH) return false;
-        return true; /* The log is written last: everything stands. */
-    }
-    return staging_publish(sink->spec->path, manifest, err) && append_log(sink, arena, batch, manifest, err) &&
-           staging_settle(sink->spec->path, manifest, err);
+    if (!sink_log_latest(sink->log, &latest, err)) return false;
+    if (latest < batch->batch_id) return publish_new(sink, arena, batch, manifest, err);
+    /* The log is written last: if it is ours, everything stands. */
+    return judge_log(sink, arena, batch, latest, &found, err) && found == SINK_HAS_BATCH;
 }
 
 static bool file_sink_publish(void *state, const struct batch_identity *batch, const struct manifest *manifest, struct error *err)

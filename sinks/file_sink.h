@@ -4,6 +4,7 @@
  * each file from its rename on. One implementation, four tables of functions: what differs is the encoder
  * and what its format can hold. */
 #pragma once
+#include "formats/sink_log.h"
 #include "sinks/output.h"
 #include "sinks/schema_check.h"
 
@@ -18,6 +19,7 @@ struct file_sink {
     struct arena *arena;
     struct partition_layout layout;
     struct output *output;
+    struct sink_log *log;
     const char *description;
 };
 

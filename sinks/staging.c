@@ -183,16 +183,31 @@ static bool publish_files(const char *root, const struct manifest *manifest, str
     return ok;
 }
 
-bool staging_publish(const char *root, const struct manifest *manifest, struct error *err)
+bool staging_rename(const char *root, const struct manifest *manifest, struct error *err)
 {
     if (manifest->count == 0) return true;
     struct arena *arena = arena_new("publish");
     const char **folders;
     size_t count = distinct_folders(arena, manifest, false, &folders);
-    bool ok = make_folders(arena, root, folders, count, err) && publish_files(root, manifest, err) &&
-              sync_folders(arena, root, folders, count, err);
+    bool ok = make_folders(arena, root, folders, count, err) && publish_files(root, manifest, err);
     arena_free(arena);
     return ok;
+}
+
+bool staging_sync_names(const char *root, const struct manifest *manifest, struct error *err)
+{
+    if (manifest->count == 0) return true;
+    struct arena *arena = arena_new("publish");
+    const char **folders;
+    size_t count = distinct_folders(arena, manifest, false, &folders);
+    bool ok = sync_folders(arena, root, folders, count, err);
+    arena_free(arena);
+    return ok;
+}
+
+bool staging_publish(const char *root, const struct manifest *manifest, struct error *err)
+{
+    return staging_rename(root, manifest, err) && staging_sync_names(root, manifest, err);
 }
 
 /* --- sweeping ------------------------------------------------------------------------------------- */

@@ -30,6 +30,9 @@ void staging_close(struct staging *staging);
 /* Renames every file of the manifest that is still staged to its final name, makes the names durable. A file that stands at
  * its final name with the manifest's size is done. Any number of times (L3). */
 bool staging_publish(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
+/* Its two halves, for a caller that has other files to sync: a sync between them commits the renames along with its own. */
+bool staging_rename(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
+bool staging_sync_names(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
 /* Behind the batch's entry in the sink's log: the renames are durable where they came from, too. */
 bool staging_settle(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
 /* Removes this query's staged files. What cannot be removed stays. */

@@ -12,9 +12,11 @@ static void fuzz_one(struct slice input)
     bool present;
     const char *query, *digest;
     fuzz_bundle("_spark_metadata", input);
-    if (!sink_log_latest(fuzz_folder(), &batch, &err)) fuzz_check_error(&err);
+    struct sink_log *log = sink_log_open(fuzz_folder());
+    if (!sink_log_latest(log, &batch, &err)) fuzz_check_error(&err);
     if (!sink_log_files(fuzz_folder(), arena, &entries, &count, &err)) fuzz_check_error(&err);
     for (int64_t i = 0; i < 2; i++)
-        if (!sink_log_identity(fuzz_folder(), i, arena, &present, &query, &digest, &err)) fuzz_check_error(&err);
+        if (!sink_log_identity(log, i, arena, &present, &query, &digest, &err)) fuzz_check_error(&err);
+    sink_log_close(log);
     arena_free(arena);
 }

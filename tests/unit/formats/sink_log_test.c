@@ -5,7 +5,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -13,6 +16,7 @@
 struct world {
     struct arena *arena;
     char output[64];
+    struct sink_log *log;
     struct error err;
 };
 
@@ -22,6 +26,7 @@ static int setup(void **state)
     strcpy(world->output, "/tmp/inlet-sink-log-XXXXXX");
     if (!world || !mkdtemp(world->output)) return -1;
     world->arena = arena_new("test");
+    world->log = sink_log_open(world->output);
     *state = world;
     return 0;
 }
@@ -30,6 +35,7 @@ static int teardown(void **state)
 {
     struct world *world = *state;
     bool removed = directory_remove_tree(world->output, NULL);
+    sink_log_close(world->log);
     arena_free(world->arena);
     free(world);
     return removed ? 0 : -1;
@@ -60,7 +66,8 @@ static bool exists(struct world *world, const char *name) { return access(log_pa
 static bool append(struct world *world, int64_t batch, const char *path, bool *existed)
 {
     struct sink_log_entry entry = {.path = path, .size = 5, .modification_time_ms = 7, .action = "add"};
-    return sink_log_append(world->output, batch, &entry, path ? 1 : 0, "query", "digest", existed, &world->err);
+    if (!sink_log_write(world->log, batch, &entry, path ? 1 : 0, "query", "digest", existed, &world->err)) return false;
+    return *existed || sink_log_name(world->log, existed, &world->err);
 }
 
 static void append_many(struct world *world, int64_t first, int64_t end)
@@ -85,7 +92,7 @@ static void a_batch_is_written_as_spark_writes_it(void **state)
     struct world *world = *state;
     bool existed;
     int64_t latest;
-    assert_true(sink_log_latest(world->output, &latest, NULL));
+    assert_true(sink_log_latest(world->log, &latest, NULL));
     assert_int_equal(latest, -1);
     assert_true(append(world, 0, "file:///data/a \"b\".parquet", &existed));
     assert_string_equal(contents(world, "0"),
@@ -93,7 +100,7 @@ static void a_batch_is_written_as_spark_writes_it(void **state)
                         "\"blockReplication\":1,\"blockSize\":33554432,\"action\":\"add\"}");
     assert_true(append(world, 1, NULL, &existed));
     assert_string_equal(contents(world, "1"), "v1");
-    assert_true(sink_log_latest(world->output, &latest, NULL));
+    assert_true(sink_log_latest(world->log, &latest, NULL));
     assert_int_equal(latest, 1);
     assert_int_equal(file_count(world), 1);
 }
@@ -132,12 +139,14 @@ static void the_interval_of_an_existing_log_is_kept(void **state)
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         struct world one = *world;
         snprintf(one.output, sizeof(one.output), "%.30s/%zu", world->output, i);
+        one.log = sink_log_open(one.output);
         put(&one, arena_printf(world->arena, "%d.compact", (int)cases[i].compact), "v1");
         append_many(&one, cases[i].compact + 1, cases[i].next + 1);
         for (int64_t batch = cases[i].compact + 1; batch <= cases[i].next; batch++) {
             bool compact = exists(&one, arena_printf(world->arena, "%d.compact", (int)batch));
             assert_int_equal(compact, batch == cases[i].next);
         }
+        sink_log_close(one.log);
     }
 }
 
@@ -206,21 +215,60 @@ static void identity_names_only_our_own_batches(void **state)
     bool present;
     append_many(world, 0, 10);
     for (int64_t batch = 0; batch < 10; batch += 9) {
-        assert_true(sink_log_identity(world->output, batch, world->arena, &present, &query, &digest, &world->err));
+        assert_true(sink_log_identity(world->log, batch, world->arena, &present, &query, &digest, &world->err));
         assert_true(present);
         assert_string_equal(query, "query");
         assert_string_equal(digest, "digest");
     }
-    assert_true(sink_log_identity(world->output, 10, world->arena, &present, &query, &digest, &world->err));
+    assert_true(sink_log_identity(world->log, 10, world->arena, &present, &query, &digest, &world->err));
     assert_false(present);
     /* Our identity was written, but another writer's file got the name. */
     put(world, "3", "v1\n{\"path\":\"file:/theirs\",\"size\":1,\"action\":\"add\"}");
-    assert_true(sink_log_identity(world->output, 3, world->arena, &present, &query, &digest, &world->err));
+    assert_true(sink_log_identity(world->log, 3, world->arena, &present, &query, &digest, &world->err));
     assert_true(present);
     assert_string_equal(digest, "");
     put(world, ".4.inlet", "garbage");
-    assert_true(sink_log_identity(world->output, 4, world->arena, &present, &query, &digest, &world->err));
+    assert_true(sink_log_identity(world->log, 4, world->arena, &present, &query, &digest, &world->err));
     assert_string_equal(query, "");
+}
+
+/* A handle that has listed the folder sees what another hand does to it. */
+static void changes_by_others_are_seen(void **state)
+{
+    struct world *world = *state;
+    int64_t latest;
+    bool existed;
+    append_many(world, 0, 3);
+    put(world, "3", "v1");
+    assert_true(sink_log_latest(world->log, &latest, &world->err));
+    assert_int_equal(latest, 3);
+    assert_true(append(world, 4, NULL, &existed) && !existed);
+    assert_int_equal(unlink(log_path(world, "4")), 0);
+    assert_true(sink_log_latest(world->log, &latest, &world->err));
+    assert_int_equal(latest, 3);
+    /* Between the writing and the naming. */
+    struct sink_log_entry none[1];
+    assert_true(sink_log_write(world->log, 4, none, 0, "query", "digest", &existed, &world->err) && !existed);
+    assert_false(exists(world, "4"));
+    put(world, "4", "v1\nforeign");
+    assert_true(sink_log_name(world->log, &existed, &world->err));
+    assert_true(existed);
+    assert_string_equal(contents(world, "4"), "v1\nforeign");
+    assert_true(directory_remove_tree(log_path(world, ""), NULL));
+    assert_true(sink_log_latest(world->log, &latest, &world->err));
+    assert_int_equal(latest, -1);
+}
+
+static void old_files_behind_a_compaction_are_removed(void **state)
+{
+    struct world *world = *state;
+    struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    append_many(world, 0, 130);
+    for (int i = 0; i < 20; i++) assert_int_equal(utimensat(AT_FDCWD, log_path(world, arena_printf(world->arena, i % 10 == 9 ? "%d.compact" : "%d", i)), old, 0), 0);
+    append_many(world, 130, 150);
+    assert_false(exists(world, "0") || exists(world, ".0.inlet") || exists(world, "9.compact") || exists(world, ".19.inlet"));
+    assert_true(exists(world, "20") && exists(world, ".20.inlet") && exists(world, "29.compact"));
+    assert_int_equal(file_count(world), 150);
 }
 
 int main(void)
@@ -235,6 +283,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(deletes_of_old_logs_are_honoured, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_files_are_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(identity_names_only_our_own_batches, setup, teardown),
+        cmocka_unit_test_setup_teardown(changes_by_others_are_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_files_behind_a_compaction_are_removed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
