@@ -72,7 +72,7 @@ static void one_batch(struct ledger *ledger)
     plan.watermark_late_us = plan.watermark_evict_us = WATERMARK_NONE;
     plan.ranges = plan_ranges(arena, files, count, 0, &plan.range_count);
     struct prepared prepared = {.batch_id = last + 1, .manifest = slice_of("{}", 2), .outcomes = outcomes, .outcome_count = count, .rows_out = (int64_t)count, .bytes_out = 1};
-    check(ledger_plan(ledger, &plan, &err) && ledger_prepare(ledger, &prepared, &err) && ledger_commit(ledger, last + 1, NULL, NULL, 0, &err));
+    check(ledger_plan(ledger, &plan, &err) && ledger_prepare(ledger, &prepared, &err) && ledger_commit(ledger, last + 1, NULL, NULL, 0, NULL, &err));
     arena_free(arena);
 }
 

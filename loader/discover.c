@@ -183,11 +183,11 @@ static struct judgement judge(const struct judging *judging, struct sighting *si
 
 /* --- Collecting a cycle ------------------------------------------------------------------------------------ */
 
-static bool flush(struct cycle *cycle, const struct ledger_setting *notes, size_t note_count, struct error *err)
+static bool flush(struct cycle *cycle, const struct ledger_setting *notes, size_t note_count, struct early_plan *early, struct error *err)
 {
     struct discovery discovery = {.admissions = cycle->admissions, .count = cycle->count, .marks = cycle->marks, .mark_count = cycle->mark_count,
                                   .notes = notes, .note_count = note_count};
-    if (!ledger_admit(cycle->owner->ledger, &cycle->owner->source, &discovery, err)) return false;
+    if (!ledger_admit_and_plan(cycle->owner->ledger, &cycle->owner->source, &discovery, early, err)) return false;
     cycle->report->admitted += discovery.admitted;
     cycle->report->unsettled += discovery.unsettled;
     cycle->report->skipped += discovery.skipped;
@@ -221,7 +221,7 @@ static void add(struct cycle *cycle, const struct sighting *sighting, const stru
     if (judgement->verdict == ADMIT_UNSETTLED && (!*next || judgement->check_us < *next)) *next = judgement->check_us;
 }
 
-static bool flush_full(struct cycle *cycle, struct error *err) { return cycle->count < SLICE_FILES || flush(cycle, NULL, 0, err); }
+static bool flush_full(struct cycle *cycle, struct error *err) { return cycle->count < SLICE_FILES || flush(cycle, NULL, 0, NULL, err); }
 
 static struct judging judging_of(const struct cycle *cycle)
 {
@@ -422,7 +422,7 @@ static bool list_all(struct cycle *cycle, const struct walk_visitor *visitor, st
 }
 
 /* What the cycle leaves behind beside files; written only where it changes. */
-static bool finish(struct cycle *cycle, int64_t full_before, struct error *err)
+static bool finish(struct cycle *cycle, int64_t full_before, struct early_plan *early, struct error *err)
 {
     struct discoverer *owner = cycle->owner;
     struct ledger_setting notes[3];
@@ -434,13 +434,13 @@ static bool finish(struct cycle *cycle, int64_t full_before, struct error *err)
     if (owner->last_full_us != full_before)
         notes[count++] = (struct ledger_setting){FULL_PASS_SETTING, arena_printf(cycle->arena, "%" PRId64, owner->last_full_us)};
     int64_t newest = cycle->newest_us;
-    if (!flush(cycle, notes, count, err)) return false;
+    if (!flush(cycle, notes, count, early, err)) return false;
     if (first) owner->started_us = cycle->now_us;
     if (newest > owner->newest_us) owner->newest_us = newest;
     return true;
 }
 
-bool discoverer_look(struct discoverer *discoverer, struct discovery_report *report, struct error *err)
+bool discoverer_look(struct discoverer *discoverer, struct early_plan *early, struct discovery_report *report, struct error *err)
 {
     memset(report, 0, sizeof *report);
     struct cycle cycle = {.owner = discoverer, .report = report, .arena = arena_new("cycle"), .fresh_arena = arena_new("fresh files"),
@@ -452,7 +452,7 @@ bool discoverer_look(struct discoverer *discoverer, struct discovery_report *rep
     bool ok = look_again(&cycle, err);
     if (ok && discoverer->notify) ok = take_hints(&cycle, &visitor, &rescan, err);
     if (ok && (rescan || listing_due(discoverer, cycle.now_us))) ok = list_all(&cycle, &visitor, err);
-    if (ok) ok = judge_fresh(&cycle, err) && finish(&cycle, full_before, err);
+    if (ok) ok = judge_fresh(&cycle, err) && finish(&cycle, full_before, early, err);
     if (ok && discoverer->notify) ok = inotify_notify.acknowledge(discoverer->notify, err);
     if (!ok) { /* What was told or listed is not in the ledger: a service that goes on (a full disk) must list again. */
         discoverer->last_list_us = 0;

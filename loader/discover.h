@@ -19,8 +19,9 @@ struct discovery_report {
 /* Opens watches where the pipeline asks for notifications (and `service` is set). Touches no rows. */
 struct discoverer *discoverer_open(const struct pipeline_reader *reader, struct ledger *ledger, struct inlet_context *context,
                                    const struct ledger_source *source, bool service, struct error *err) MUST_CHECK;
-/* One cycle: what notifications named; a listing where one is due (always without notifications); unsettled files again. */
-bool discoverer_look(struct discoverer *discoverer, struct discovery_report *report, struct error *err) MUST_CHECK;
+/* One cycle: what notifications named; a listing where one is due (always without notifications); unsettled files again. What
+ * `early` (NULL: nothing) makes of the pending files is planned in the transaction that ends the cycle. */
+bool discoverer_look(struct discoverer *discoverer, struct early_plan *early, struct discovery_report *report, struct error *err) MUST_CHECK;
 /* Waits until something may have arrived, `until_us` (wall clock; 0: no bound) has come, or the stream is cancelled. */
 bool discoverer_wait(struct discoverer *discoverer, int64_t until_us, struct error *err) MUST_CHECK;
 void discoverer_close(struct discoverer *discoverer);

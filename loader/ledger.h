@@ -136,6 +136,22 @@ struct discovery {
 /* New files get consecutive ordinals in order of (mtime, path), so that pending is read in the right order. */
 bool ledger_admit(struct ledger *ledger, const struct ledger_source *source, struct discovery *discovery, struct error *err) MUST_CHECK;
 
+struct take_limits;
+struct ledger_input;
+struct plan;
+/* A plan in the transaction that admits its files: both are durable, or neither is. */
+struct early_plan {
+    const struct take_limits *limits;
+    /* Is given what ledger_take would give now, in the arena; NULL: no plan yet. May be called more than once, and must not write to the ledger. */
+    const struct plan *(*make)(void *user, int64_t batch_id, struct ledger_input *files, size_t count);
+    void *user;
+    struct arena *arena;
+    bool planned;              /* Filled: plan(batch_id) is durable. */
+};
+/* The same, and then plans what is pending, if no batch is open and anything was admitted. `early` NULL: only admits. */
+bool ledger_admit_and_plan(struct ledger *ledger, const struct ledger_source *source, struct discovery *discovery, struct early_plan *early,
+                           struct error *err) MUST_CHECK;
+
 struct unsettled_file {
     struct sighting sighting;  /* As last seen. */
     int64_t first_seen_us, check_us;
@@ -279,9 +295,10 @@ struct prepared {
 };
 
 bool ledger_prepare(struct ledger *ledger, const struct prepared *prepared, struct error *err) MUST_CHECK;
-/* commit(N), and plan(N+1) in the same transaction when next is not NULL; notes too. */
+/* commit(N), and plan(N+1) in the same transaction when next is not NULL; notes too, and the batch's progress text (StreamingQueryProgress
+ * JSON), of which the last 100 are kept; NULL: none. */
 bool ledger_commit(struct ledger *ledger, int64_t batch_id, const struct plan *next, const struct ledger_setting *notes, size_t note_count,
-                   struct error *err) MUST_CHECK;
+                   const char *progress, struct error *err) MUST_CHECK;
 
 /* --- Failed files ---------------------------------------------------------------------------------------- */
 
@@ -414,8 +431,7 @@ struct ledger_counts {
 };
 bool ledger_counts(struct ledger *ledger, struct ledger_counts *out, struct error *err) MUST_CHECK; /* O(1). */
 
-/* The last 100 progress texts (StreamingQueryProgress JSON), oldest first. */
-bool ledger_progress_add(struct ledger *ledger, const char *json, struct error *err) MUST_CHECK;
+/* The last 100 progress texts, oldest first. */
 bool ledger_progress_list(struct ledger *ledger, struct arena *arena, const char ***texts, size_t *count, struct error *err) MUST_CHECK;
 
 /* Walks the whole ledger and checks every value and counter (`inlet fsck`, tests). */

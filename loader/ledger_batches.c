@@ -281,6 +281,23 @@ static int compare_inputs(const void *left, const void *right)
     return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
+bool pending_take(struct kv_txn *txn, const struct ledger_state *state, const struct ledger_source *source, const struct take_limits *limits,
+                  struct arena *arena, struct ledger_input **files, size_t *count, struct error *err)
+{
+    struct take take = {.source = source, .limits = limits, .arena = arena, .directories = {.arena = arena}};
+    struct arena *scratch = arena_new("ledger take");
+    struct open_record open;
+    bool ok = open_record_load(txn, state, scratch, &open, err);
+    if (ok && open.stage == BATCH_PLANNED) take.open = &open.plan;
+    ok = ok && take_runs(&take, txn, err);
+    arena_free(scratch);
+    if (!ok) return false;
+    if (take.list.count && source->latest_first) qsort(take.list.items, take.list.count, sizeof *take.list.items, compare_inputs);
+    *files = take.list.items;
+    *count = take.list.count;
+    return true;
+}
+
 bool ledger_take(struct ledger *ledger, const struct ledger_source *source, const struct take_limits *limits, struct arena *arena,
                  struct ledger_input **files, size_t *count, struct error *err)
 {
@@ -288,20 +305,10 @@ bool ledger_take(struct ledger *ledger, const struct ledger_source *source, cons
     *files = NULL;
     struct kv_txn *txn = kv_read_begin(ledger->kv, err);
     if (!txn) return false;
-    struct take take = {.source = source, .limits = limits, .arena = arena, .directories = {.arena = arena}};
-    struct arena *scratch = arena_new("ledger take");
     struct ledger_state state;
-    struct open_record open;
-    bool ok = state_load(txn, &state, err) && open_record_load(txn, &state, scratch, &open, err);
-    if (ok && open.stage == BATCH_PLANNED) take.open = &open.plan;
-    ok = ok && take_runs(&take, txn, err);
+    bool ok = state_load(txn, &state, err) && pending_take(txn, &state, source, limits, arena, files, count, err);
     kv_read_end(txn);
-    arena_free(scratch);
-    if (!ok) return false;
-    if (take.list.count && source->latest_first) qsort(take.list.items, take.list.count, sizeof *take.list.items, compare_inputs);
-    *files = take.list.items;
-    *count = take.list.count;
-    return true;
+    return ok;
 }
 
 struct source_range *plan_ranges(struct arena *arena, const struct ledger_input *files, size_t count, uint32_t schema_version, size_t *range_count)
@@ -443,7 +450,7 @@ static void check_pieces(const struct plan *plan, int64_t files)
     }
 }
 
-static bool write_plan(struct change *change, const struct plan *plan, struct error *err)
+bool plan_write(struct change *change, const struct plan *plan, struct error *err)
 {
     struct ledger_state *state = &change->state;
     invariant(state->stage == BATCH_NONE);                /* L5: at most one batch is open. */
@@ -458,7 +465,7 @@ static bool write_plan(struct change *change, const struct plan *plan, struct er
     return open_record_put(change, "plan", &open, err);
 }
 
-static bool plan_body(struct change *change, void *user, struct error *err) { return write_plan(change, user, err); }
+static bool plan_body(struct change *change, void *user, struct error *err) { return plan_write(change, user, err); }
 
 bool ledger_plan(struct ledger *ledger, const struct plan *plan, struct error *err)
 {
@@ -648,6 +655,7 @@ struct commit_job {
     const struct plan *next;
     const struct ledger_setting *notes;
     size_t note_count;
+    const char *progress;
 };
 
 static struct batch_record record_of(const struct open_record *open, int64_t now_us)
@@ -695,14 +703,14 @@ static bool commit_body(struct change *change, void *user, struct error *err)
         state->cleaning_source = 0;
         state->cleaning_ordinal = 0;
     }
-    if (!settings_put(change, job->notes, job->note_count, err)) return false;
-    return !job->next || write_plan(change, job->next, err);
+    if (!settings_put(change, job->notes, job->note_count, err) || (job->progress && !progress_put(change, job->progress, err))) return false;
+    return !job->next || plan_write(change, job->next, err);
 }
 
 bool ledger_commit(struct ledger *ledger, int64_t batch_id, const struct plan *next, const struct ledger_setting *notes, size_t note_count,
-                   struct error *err)
+                   const char *progress, struct error *err)
 {
-    return ledger_change(ledger, commit_body, &(struct commit_job){batch_id, next, notes, note_count}, err);
+    return ledger_change(ledger, commit_body, &(struct commit_job){batch_id, next, notes, note_count, progress}, err);
 }
 
 /* --- Records of committed batches -------------------------------------------------------------------------------- */

@@ -136,6 +136,7 @@ struct admit_job {
     const struct ledger_source *source;
     struct discovery *discovery;
     struct arena *arena;       /* For rows that are looked at; reset for each. */
+    struct early_plan *early;  /* NULL: none. */
 };
 
 static int compare_arrivals(const void *left, const void *right)
@@ -337,6 +338,20 @@ static bool is_repeated(const struct discovery *discovery, size_t i)
     return i > 0 && this->sighting.mtime_us == this[-1].sighting.mtime_us && compare_paths(&this->sighting, &this[-1].sighting) == 0;
 }
 
+/* L5: only where no batch is open. */
+static bool plan_early(struct change *change, const struct admit_job *job, struct error *err)
+{
+    struct early_plan *early = job->early;
+    struct ledger_input *files;
+    size_t count;
+    early->planned = false;
+    if (change->state.stage != BATCH_NONE) return true;
+    if (!pending_take(change->txn, &change->state, job->source, early->limits, early->arena, &files, &count, err)) return false;
+    const struct plan *plan = count ? early->make(early->user, change->state.last_batch + 1, files, count) : NULL;
+    early->planned = plan != NULL;
+    return !plan || plan_write(change, plan, err);
+}
+
 static bool admit_body(struct change *change, void *user, struct error *err)
 {
     struct admit_job *job = user;
@@ -357,21 +372,30 @@ static bool admit_body(struct change *change, void *user, struct error *err)
     }
     if (!take_ordinals(change, job, arrivals, count, err)) return false;
     if (!write_pending(change, job, arrivals, count, err) || !write_rows(change, job, arrivals, count, err)) return false;
-    return write_marks(change, job, err) && settings_put(change, discovery->notes, discovery->note_count, err);
+    return write_marks(change, job, err) && settings_put(change, discovery->notes, discovery->note_count, err) &&
+           (!job->early || !discovery->admitted || plan_early(change, job, err));
 }
 
 bool ledger_admit(struct ledger *ledger, const struct ledger_source *source, struct discovery *discovery, struct error *err)
 {
+    return ledger_admit_and_plan(ledger, source, discovery, NULL, err);
+}
+
+bool ledger_admit_and_plan(struct ledger *ledger, const struct ledger_source *source, struct discovery *discovery, struct early_plan *early,
+                           struct error *err)
+{
     discovery->admitted = discovery->unsettled = discovery->skipped = discovery->already_known = 0;
     discovery->admitted_bytes = 0;
+    if (early) early->planned = false;
     if (discovery->count + discovery->mark_count + discovery->note_count == 0) return true;
     if (discovery->count) {
         qsort(discovery->admissions, discovery->count, sizeof *discovery->admissions,
               source->latest_first ? compare_latest_first : compare_admissions);
     }
-    struct admit_job job = {source, discovery, arena_new("ledger admission")};
+    struct admit_job job = {source, discovery, arena_new("ledger admission"), early};
     bool ok = ledger_change(ledger, admit_body, &job, err);
     arena_free(job.arena);
+    if (early && !ok) early->planned = false; /* The body may have come to its end. */
     return ok;
 }
 

@@ -174,6 +174,10 @@ struct open_record {           /* TABLE_OPEN, decoded. */
     int64_t files, rows, rows_out, records_bad, records_dropped, bytes, bytes_out, prepared_us;
 };
 bool open_record_load(struct kv_txn *txn, const struct ledger_state *state, struct arena *arena, struct open_record *out, struct error *err) MUST_CHECK;
+bool plan_write(struct change *change, const struct plan *plan, struct error *err) MUST_CHECK;
+bool pending_take(struct kv_txn *txn, const struct ledger_state *state, const struct ledger_source *source, const struct take_limits *limits,
+                  struct arena *arena, struct ledger_input **files, size_t *count, struct error *err) MUST_CHECK;
+bool progress_put(struct change *change, const char *json, struct error *err) MUST_CHECK; /* ledger_query.c */
 bool plan_holds(const struct plan *plan, uint32_t source_id, int64_t ordinal); /* In one of the ranges. */
 
 struct batch_record {          /* TABLE_BATCHES, decoded. */

@@ -458,22 +458,17 @@ bool ledger_counts(struct ledger *ledger, struct ledger_counts *out, struct erro
 
 /* --- Progress ------------------------------------------------------------------------------------------------------- */
 
-static bool progress_body(struct change *change, void *user, struct error *err)
+bool progress_put(struct change *change, const char *json, struct error *err)
 {
     int64_t number = change->state.next_progress++;
     struct buffer payload = {0};
-    buffer_text(&payload, user);
+    buffer_text(&payload, json);
     struct key key = key_of_number((uint64_t)number);
     bool ok = put_checked(change->txn, TABLE_PROGRESS, &key, &payload, KV_PUT_APPEND, err);
     buffer_free(&payload);
     if (!ok || number < PROGRESS_KEPT) return ok;
     key = key_of_number((uint64_t)(number - PROGRESS_KEPT));
     return kv_delete(change->txn, TABLE_PROGRESS, key_slice(&key), NULL, err);
-}
-
-bool ledger_progress_add(struct ledger *ledger, const char *json, struct error *err)
-{
-    return ledger_change(ledger, progress_body, (void *)(uintptr_t)json, err);
 }
 
 bool ledger_progress_list(struct ledger *ledger, struct arena *arena, const char ***texts, size_t *count, struct error *err)

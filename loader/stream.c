@@ -213,11 +213,16 @@ static bool retake_failed(struct stream *stream, struct error *err)
     return true;
 }
 
-static bool look(struct stream *stream, struct error *err)
+/* Looks for files; `plan`: and plans the next batch of a service in the same transaction, if it can. */
+static bool look(struct stream *stream, bool plan, struct error *err)
 {
     int64_t start = monotonic_ms();
+    struct take_limits limits = stream_limits(stream, 0, false);
+    struct early_plan early = {.limits = &limits, .make = stream_plan_early, .user = stream, .arena = stream->batch_arena};
     if (!retake_failed(stream, err)) return false;
-    if (!discoverer_look(stream->discoverer, &stream->report, err)) return false;
+    if (plan) arena_reset(stream->batch_arena);
+    if (!discoverer_look(stream->discoverer, plan ? &early : NULL, &stream->report, err)) return false;
+    stream->planned_early = early.planned;
     stream->latest_offset_ms = monotonic_ms() - start;
     stream->totals.skipped_files += (int64_t)stream->report.skipped;
     struct ledger_counts counts;
@@ -248,7 +253,7 @@ static bool wait_for_unsettled(struct stream *stream, struct error *err)
     int64_t now = context_now_us(stream->context), end = now + SETTLE_WAIT_US, until;
     while ((until = stream->report.next_check_us) && until <= end && !cancel_soon(&stream->context->cancel)) {
         sleep_until(stream, until);
-        if (!look(stream, err)) return false;
+        if (!look(stream, false, err)) return false;
     }
     return true;
 }
@@ -256,7 +261,7 @@ static bool wait_for_unsettled(struct stream *stream, struct error *err)
 static bool run_drain(struct stream *stream, bool one_batch, struct error *err)
 {
     int64_t ordinal_end;
-    if (!look(stream, err) || !wait_for_unsettled(stream, err)) return false;
+    if (!look(stream, false, err) || !wait_for_unsettled(stream, err)) return false;
     if (!ledger_next_ordinal(stream->ledger, stream->source.id, &ordinal_end, err)) return false;
     return drain(stream, ordinal_end, one_batch, err);
 }
@@ -314,7 +319,7 @@ static bool serve(struct stream *stream, struct error *err)
         bool timed = stream->pipeline->writer.trigger == TRIGGER_PROCESSING_TIME && stream->pipeline->writer.trigger_interval_us > 0;
         int64_t until = timed ? next_trigger_us(stream) : 0;
         bool ran = false;
-        bool ok = stream_recover(stream, err) && look(stream, err) && stream_next_batch(stream, 0, false, &ran, err) && (ran || clean_when_idle(stream, err));
+        bool ok = stream_recover(stream, err) && look(stream, true, err) && stream_next_batch(stream, 0, false, &ran, err) && (ran || clean_when_idle(stream, err));
         if (!ok && !wait_for_space(stream, err)) return false;
         if (!ok || (ran && !timed)) continue;
         if (timed) sleep_until(stream, until); /* News must not wake it: it would find them again and again. */

@@ -182,14 +182,19 @@ static bool prepare_batch(struct stream *stream, struct batch_run *run, struct m
     return true;
 }
 
-static bool publish_and_commit(struct stream *stream, const struct plan *plan, const struct manifest *manifest, struct error *err)
+static bool publish(struct stream *stream, const struct plan *plan, const struct manifest *manifest, struct error *err)
 {
     struct batch_identity identity = identity_of(plan);
-    const struct sink_ops *ops = stream->pipeline->writer.sink;
-    if (PLANTED(7) && !ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err)) return false;
-    if (!ops->publish(stream->sink, &identity, manifest, err)) return error_context(err, "publishing batch %" PRId64, plan->batch_id);
+    if (PLANTED(7) && !ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, NULL, err)) return false;
+    if (!stream->pipeline->writer.sink->publish(stream->sink, &identity, manifest, err)) return error_context(err, "publishing batch %" PRId64, plan->batch_id);
     stream->sink_spec.first_use = false;
-    if (!PLANTED(7) && !ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, err)) return false;
+    return true;
+}
+
+static bool commit(struct stream *stream, const struct plan *plan, const char *progress, struct error *err)
+{
+    const struct sink_ops *ops = stream->pipeline->writer.sink;
+    if (!PLANTED(7) && !ledger_commit(stream->ledger, plan->batch_id, NULL, NULL, 0, progress, err)) return false;
     struct error later;
     error_clear(&later);
     if (ops->after_commit && !ops->after_commit(stream->sink, &later)) log_event(stream->context, LOG_WARN, "sink.after_commit", "%s", later.message);
@@ -198,7 +203,7 @@ static bool publish_and_commit(struct stream *stream, const struct plan *plan, c
 
 /* --- Totals and progress --------------------------------------------------------------------------------- */
 
-static void report(struct stream *stream, const struct open_batch *open, const struct manifest *manifest, const struct batch_clock *clock)
+static void count_batch(struct stream *stream, const struct open_batch *open, const struct manifest *manifest)
 {
     struct stream_totals *totals = &stream->totals;
     totals->batches++;
@@ -211,16 +216,21 @@ static void report(struct stream *stream, const struct open_batch *open, const s
     atomic_fetch_add(&stream->live.total_rows, open->rows);
     atomic_fetch_add(&stream->live.total_files, (int64_t)open->file_count);
     atomic_fetch_add(&stream->live.total_bytes, open->bytes);
-    struct ledger_counts counts = {0};
-    struct error ignored;
-    if (!ledger_counts(stream->ledger, &counts, &ignored)) return;
+}
+
+/* What is said of the batch. It is made before the commit, whose transaction keeps it: that one's time is not in it. */
+static bool describe_batch(struct stream *stream, const struct open_batch *open, const struct manifest *manifest, const struct batch_clock *clock,
+                           struct buffer *json, struct error *err)
+{
+    struct ledger_counts counts;
+    if (!ledger_counts(stream->ledger, &counts, err)) return false;
     int64_t start = -1, end = -1;
     for (size_t i = 0; i < open->plan.range_count; i++) {
         if (start < 0 || open->plan.ranges[i].start < start) start = open->plan.ranges[i].start;
         if (open->plan.ranges[i].end > end) end = open->plan.ranges[i].end;
     }
     int64_t end_ms = monotonic_ms();
-    struct buffer source = {0}, json = {0};
+    struct buffer source = {0};
     buffer_printf(&source, "%s[", stream->pipeline->reader.settings.is_cloud_files ? "CloudFilesSource" : "FileStreamSource");
     uri_from_path(&source, stream->pipeline->reader.load[0], "file:");
     buffer_byte(&source, ']');
@@ -233,13 +243,10 @@ static void report(struct stream *stream, const struct open_batch *open, const s
         .start_offset = start > 0 ? start : -1, .end_offset = end, .files_outstanding = counts.files[FILE_PENDING], .bytes_outstanding = counts.pending_bytes,
         .sink_description = stream->pipeline->writer.sink->description(stream->sink), .files = (int64_t)open->file_count, .bytes = open->bytes,
         .bad_records = open->records_bad, .dropped_records = open->records_dropped};
-    progress_print(&progress, &json);
+    progress_print(&progress, json);
     stream->previous_trigger_us = clock->trigger_us;
-    if (!ledger_progress_add(stream->ledger, buffer_string(&json), &ignored))
-        log_event(stream->context, LOG_WARN, "progress.lost", "%s", ignored.message);
-    if (stream->on_progress) stream->on_progress(stream->on_progress_user, buffer_string(&json));
-    buffer_free(&json);
     buffer_free(&source);
+    return true;
 }
 
 static void show_live(struct stream *stream, const struct open_batch *open)
@@ -275,6 +282,23 @@ static bool explain_failure(const struct open_batch *open, struct error *err)
 }
 
 /* Runs plan(N) to its commit; files may leave it on the way. */
+/* From prepared(N) on: publish, commit, tell. */
+static bool finish_batch(struct stream *stream, const struct open_batch *open, const struct manifest *manifest, struct batch_clock *clock, struct error *err)
+{
+    struct buffer progress = {0};
+    int64_t start = monotonic_ms();
+    bool ok = publish(stream, &open->plan, manifest, err);
+    clock->commit_ms = monotonic_ms() - start;
+    ok = ok && describe_batch(stream, open, manifest, clock, &progress, err) && commit(stream, &open->plan, buffer_string(&progress), err);
+    if (ok) {
+        count_batch(stream, open, manifest);
+        if (stream->on_progress) stream->on_progress(stream->on_progress_user, buffer_string(&progress));
+        show_live(stream, NULL);
+    }
+    buffer_free(&progress);
+    return ok;
+}
+
 static bool run_planned(struct stream *stream, struct open_batch *open, struct batch_clock *clock, struct error *err)
 {
     struct manifest manifest;
@@ -293,12 +317,7 @@ static bool run_planned(struct stream *stream, struct open_batch *open, struct b
         if (!stream_mend_plan(stream, open, &run.result, err)) return explain_failure(open, err);
     }
     clock->add_ms = monotonic_ms() - start;
-    int64_t commit = monotonic_ms();
-    if (!publish_and_commit(stream, &open->plan, &manifest, err)) return false;
-    clock->commit_ms = monotonic_ms() - commit;
-    report(stream, open, &manifest, clock);
-    show_live(stream, NULL);
-    return true;
+    return finish_batch(stream, open, &manifest, clock, err);
 }
 
 bool stream_clean(struct stream *stream, struct error *err)
@@ -317,7 +336,7 @@ static bool recover_prepared(struct stream *stream, struct open_batch *open, str
     if (!manifest_parse(stream->batch_arena, open->manifest, &manifest, err)) return false;
     if (!stream_resolve(stream, NULL, 0, err) || !check_sink(stream, &open->plan, true, err)) return false;
     log_event(stream->context, LOG_INFO, "batch.republish", "batch=%" PRId64 " files=%zu", open->plan.batch_id, manifest.count);
-    if (!publish_and_commit(stream, &open->plan, &manifest, err)) return false;
+    if (!publish(stream, &open->plan, &manifest, err) || !commit(stream, &open->plan, NULL, err)) return false;
     stream->totals.batches++;
     stream->totals.files += (int64_t)open->file_count;
     stream->totals.bad_records += open->records_bad;
@@ -366,6 +385,7 @@ bool stream_recover(struct stream *stream, struct error *err)
 {
     struct open_batch open;
     arena_reset(stream->batch_arena);
+    stream->planned_early = false;
     if (!ledger_open_batch(stream->ledger, stream->batch_arena, &open, err)) return false;
     if (open.stage == BATCH_NONE) {
         if (!stream->resolved_set) sweep_leftovers(stream); /* Later its own sink does. */
@@ -389,13 +409,13 @@ static const char *limits_text(struct arena *arena, const struct take_limits *li
     return copy;
 }
 
-static bool plan_batch(struct stream *stream, const struct take_limits *limits, struct ledger_input *files, size_t count, struct open_batch *open, struct error *err)
+/* plan(N) for these files, in the batch arena; not written yet. */
+static void make_plan(struct stream *stream, int64_t batch_id, const struct take_limits *limits, struct ledger_input *files, size_t count, struct open_batch *open)
 {
     struct arena *arena = stream->batch_arena;
     struct plan *plan = &open->plan;
     memset(open, 0, sizeof *open);
-    if (!ledger_last_committed(stream->ledger, &plan->batch_id, err)) return false;
-    plan->batch_id++;
+    plan->batch_id = batch_id;
     plan->batch_time_us = context_now_us(stream->context);
     plan->watermark_late_us = plan->watermark_evict_us = WATERMARK_NONE;
     plan->settings = settings_text(stream, arena);
@@ -406,7 +426,14 @@ static bool plan_batch(struct stream *stream, const struct take_limits *limits, 
     open->files = files;
     open->file_count = count;
     stream_recut(stream, plan, files, count);
-    return ledger_plan(stream->ledger, plan, err);
+}
+
+static bool plan_batch(struct stream *stream, const struct take_limits *limits, struct ledger_input *files, size_t count, struct open_batch *open, struct error *err)
+{
+    int64_t last;
+    if (!ledger_last_committed(stream->ledger, &last, err)) return false;
+    make_plan(stream, last + 1, limits, files, count, open);
+    return ledger_plan(stream->ledger, &open->plan, err);
 }
 
 /* Plan order is range order: by ordinal within a range, ranges as first taken. */
@@ -416,30 +443,53 @@ static int by_ordinal(const void *a, const void *b)
     return left->ordinal < right->ordinal ? -1 : left->ordinal > right->ordinal;
 }
 
-bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err)
+struct take_limits stream_limits(const struct stream *stream, int64_t ordinal_end, bool unlimited)
 {
     const struct source_settings *settings = &stream->pipeline->reader.settings;
-    struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms()};
     struct take_limits limits = {.ordinal_end = ordinal_end};
-    *ran = false;
-    if (!unlimited) {
-        limits.files_max = settings->max_files;
-        limits.bytes_max = settings->max_bytes;
-        limits.bytes_cross = settings->max_bytes_crossing;
-    }
-    arena_reset(stream->batch_arena);
+    if (unlimited) return limits;
+    limits.files_max = settings->max_files;
+    limits.bytes_max = settings->max_bytes;
+    limits.bytes_cross = settings->max_bytes_crossing;
+    return limits;
+}
+
+/* Only where the query stands open for such files: to open one may write to the ledger, and may fail. */
+const struct plan *stream_plan_early(void *user, int64_t batch_id, struct ledger_input *files, size_t count)
+{
+    struct stream *stream = user;
+    struct take_limits limits = stream_limits(stream, 0, false);
+    if (!stream_is_resolved(stream, files, count)) return NULL;
+    qsort(files, count, sizeof *files, by_ordinal);
+    make_plan(stream, batch_id, &limits, files, count, &stream->early);
+    return &stream->early.plan;
+}
+
+static bool plan_next(struct stream *stream, const struct take_limits *limits, struct open_batch *open, struct batch_clock *clock, bool *ran, struct error *err)
+{
     struct ledger_input *files;
     size_t count;
-    if (!ledger_take(stream->ledger, &stream->source, &limits, stream->batch_arena, &files, &count, err)) return false;
+    arena_reset(stream->batch_arena);
+    if (!ledger_take(stream->ledger, &stream->source, limits, stream->batch_arena, &files, &count, err)) return false;
     if (!count) return stream_check_query(stream, err);
     qsort(files, count, sizeof *files, by_ordinal);
     int64_t resolve = monotonic_ms();
     if (!stream_resolve(stream, files, count, err)) return false;
-    clock.resolve_ms = monotonic_ms() - resolve;
     int64_t plan = monotonic_ms();
-    struct open_batch open;
-    if (!plan_batch(stream, &limits, files, count, &open, err)) return false;
-    clock.plan_ms = monotonic_ms() - plan;
+    clock->resolve_ms = plan - resolve;
+    if (!plan_batch(stream, limits, files, count, open, err)) return false;
+    clock->plan_ms = monotonic_ms() - plan;
     *ran = true;
-    return run_planned(stream, &open, &clock, err) && stream_clean(stream, err);
+    return true;
+}
+
+bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err)
+{
+    struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms()};
+    struct take_limits limits = stream_limits(stream, ordinal_end, unlimited);
+    struct open_batch open = stream->early;
+    *ran = stream->planned_early;
+    stream->planned_early = false;
+    if (!*ran && !plan_next(stream, &limits, &open, &clock, ran, err)) return false;
+    return !*ran || (run_planned(stream, &open, &clock, err) && stream_clean(stream, err));
 }

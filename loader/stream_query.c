@@ -178,12 +178,23 @@ static bool open_sink(struct stream *stream, struct error *err)
     return false;
 }
 
+/* A batch without key=value folders keeps the columns of those before it: their rows get nulls. */
+static bool is_resolved(const struct stream *stream, const struct type *found)
+{
+    return stream->resolved_set && (found->field_count == 0 || type_equal(found, stream->resolved.partition_schema, false));
+}
+
+bool stream_is_resolved(struct stream *stream, const struct ledger_input *files, size_t count)
+{
+    const struct type *found = discover_partitions(stream, files, count, NULL);
+    return found && is_resolved(stream, found);
+}
+
 bool stream_resolve(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err)
 {
     const struct type *found = discover_partitions(stream, files, count, err), *partitions;
     if (!found) return false;
-    /* A batch without key=value folders keeps the columns of those before it: their rows get nulls. */
-    if (stream->resolved_set && (found->field_count == 0 || type_equal(found, stream->resolved.partition_schema, false))) return true;
+    if (is_resolved(stream, found)) return true;
     if (!settle_partitions(stream, found, &partitions, err)) return false;
     if (stream->resolved_set && type_equal(partitions, stream->resolved.partition_schema, false)) return true;
     stream_drop_query(stream);

@@ -30,6 +30,9 @@ struct stream {
     struct sink_spec sink_spec;
     void *sink;                  /* sink_ops->state_size bytes. */
 
+    bool planned_early;          /* `early`: planned in the transaction that admitted its files, and not run yet. */
+    struct open_batch early;     /* In the batch arena. */
+
     struct stream_totals totals;
     struct stream_live live;
     int64_t latest_offset_ms, previous_trigger_us, next_clean_us;
@@ -44,12 +47,16 @@ int64_t monotonic_ms(void);
 /* stream_query.c: the query and the sink for the partition columns of these files; kept while those stay the same. */
 bool stream_resolve(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err) MUST_CHECK;
 void stream_drop_query(struct stream *stream);
+bool stream_is_resolved(struct stream *stream, const struct ledger_input *files, size_t count); /* For these: stream_resolve has nothing to do. */
 /* Once, where there is nothing to read: a wrong column or sink is told although no file has come. */
 bool stream_check_query(struct stream *stream, struct error *err) MUST_CHECK;
 
 /* stream_batch.c */
 bool stream_recover(struct stream *stream, struct error *err) MUST_CHECK; /* Finishes the open batch, if there is one. */
-/* Takes, plans and runs one batch; *ran false: nothing was pending. */
+/* What may be pending now; for struct early_plan, whose `user` is the stream. */
+struct take_limits stream_limits(const struct stream *stream, int64_t ordinal_end, bool unlimited);
+const struct plan *stream_plan_early(void *user, int64_t batch_id, struct ledger_input *files, size_t count);
+/* Runs the batch that was planned early, or takes, plans and runs one; *ran false: nothing was pending. */
 bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err) MUST_CHECK;
 bool stream_clean(struct stream *stream, struct error *err) MUST_CHECK;
 void stream_recut(struct stream *stream, struct plan *plan, const struct ledger_input *files, size_t count); /* Tasks and digest anew. */

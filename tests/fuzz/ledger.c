@@ -81,11 +81,10 @@ static struct ledger *ledger_that_lived(void)
     for (int64_t batch = 0; batch < 2; batch++) {
         plan_next(ledger, 3, arena, err);
         prepare(ledger, arena, err);
-        MUST(ledger_commit(ledger, batch, NULL, NULL, 0, err));
+        MUST(ledger_commit(ledger, batch, NULL, NULL, 0, "{\"batchId\":0}", err));
     }
     struct cleaned_file cleaned[] = {{CLEAN_DONE, "/elsewhere/f000", NULL}, {CLEAN_RETRY, NULL, "busy"}};
     MUST(ledger_cleaned(ledger, 0, cleaned, 2, false, "/archive", NULL, err));
-    MUST(ledger_progress_add(ledger, "{\"batchId\":0}", err));
     struct ledger_setting setting = {"sink.format", "parquet"};
     MUST(ledger_setting_set(ledger, &setting, 1, err));
     plan_next(ledger, 3, arena, err);

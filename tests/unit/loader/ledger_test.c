@@ -150,7 +150,7 @@ static void commit_open(struct fixture *f)
 {
     int64_t last;
     OK(ledger_last_committed(f->ledger, &last, &f->err));
-    OK(ledger_commit(f->ledger, last + 1, NULL, NULL, 0, &f->err));
+    OK(ledger_commit(f->ledger, last + 1, NULL, NULL, 0, NULL, &f->err));
 }
 
 static size_t run_batch(struct fixture *f, int64_t files_max)
@@ -583,7 +583,7 @@ static void commit_may_carry_the_next_plan(void **state)
     struct plan plan = plan_of(f, files, count);
     plan.batch_id = 1;
     struct ledger_setting note = {"note", "kept"};
-    OK(ledger_commit(f->ledger, 0, &plan, &note, 1, &f->err));
+    OK(ledger_commit(f->ledger, 0, &plan, &note, 1, NULL, &f->err));
     struct open_batch open;
     OK(ledger_open_batch(f->ledger, f->arena, &open, &f->err));
     assert_int_equal(open.stage, BATCH_PLANNED);
@@ -592,6 +592,54 @@ static void commit_may_carry_the_next_plan(void **state)
     OK(ledger_setting_get(f->ledger, f->arena, "note", &value, &f->err));
     assert_string_equal(value, "kept");
     assert_int_equal(counts_of(f).files[FILE_PLANNED], 1);
+}
+
+struct planner {
+    struct fixture *f;
+    size_t files;
+    bool refuses;
+    struct plan plan;
+};
+
+static const struct plan *make_early(void *user, int64_t batch_id, struct ledger_input *files, size_t count)
+{
+    struct planner *planner = user;
+    planner->files = count;
+    planner->plan = plan_of(planner->f, files, count);
+    planner->plan.batch_id = batch_id;
+    return planner->refuses ? NULL : &planner->plan;
+}
+
+static void an_admission_may_carry_the_plan_of_its_files(void **state)
+{
+    struct fixture *f = *state;
+    struct take_limits limits = {.files_max = 3};
+    struct planner planner = {.f = f, .refuses = true};
+    struct early_plan early = {.limits = &limits, .make = make_early, .user = &planner, .arena = f->arena};
+    struct admission admissions[] = {admission_of(f, "/landing", "f0", 100, ADMIT_PENDING), admission_of(f, "/landing", "f1", 101, ADMIT_PENDING)};
+    struct discovery discovery = {.admissions = admissions, .count = 2};
+    OK(ledger_admit_and_plan(f->ledger, &f->source, &discovery, &early, &f->err));
+    assert_int_equal(planner.files, 2);
+    assert_false(early.planned); /* Refused: they are admitted all the same. */
+    assert_int_equal(counts_of(f).files[FILE_PENDING], 2);
+    planner.refuses = false;
+    OK(ledger_admit_and_plan(f->ledger, &f->source, &discovery, &early, &f->err));
+    assert_false(early.planned); /* Nothing new: nothing is planned. */
+    struct admission more[] = {admission_of(f, "/landing", "f2", 102, ADMIT_PENDING), admission_of(f, "/landing", "f3", 103, ADMIT_PENDING)};
+    discovery = (struct discovery){.admissions = more, .count = 2};
+    OK(ledger_admit_and_plan(f->ledger, &f->source, &discovery, &early, &f->err));
+    assert_true(early.planned);
+    assert_int_equal(planner.files, 3); /* What was pending before comes first. */
+    struct open_batch open;
+    OK(ledger_open_batch(f->ledger, f->arena, &open, &f->err));
+    assert_int_equal(open.stage, BATCH_PLANNED);
+    assert_int_equal(open.file_count, 3);
+    assert_int_equal(open.files[2].ordinal, 2);
+    assert_int_equal(counts_of(f).files[FILE_PENDING], 1);
+    struct admission last[] = {admission_of(f, "/landing", "f4", 104, ADMIT_PENDING)};
+    discovery = (struct discovery){.admissions = last, .count = 1};
+    OK(ledger_admit_and_plan(f->ledger, &f->source, &discovery, &early, &f->err));
+    assert_false(early.planned); /* L5: a batch is open. */
 }
 
 static void latest_first_takes_from_the_end(void **state)
@@ -851,13 +899,18 @@ static void history_is_told_in_both_directions(void **state)
 static void the_last_hundred_progress_texts_are_kept(void **state)
 {
     struct fixture *f = *state;
-    for (int i = 0; i < 120; i++) OK(ledger_progress_add(f->ledger, arena_printf(f->arena, "{\"n\":%d}", i), &f->err));
+    for (int i = 0; i < 103; i++) {
+        struct plan plan = plan_of(f, NULL, 0);
+        OK(ledger_plan(f->ledger, &plan, &f->err));
+        prepare_open(f);
+        OK(ledger_commit(f->ledger, i, NULL, NULL, 0, arena_printf(f->arena, "{\"n\":%d}", i), &f->err));
+    }
     const char **texts;
     size_t count;
     OK(ledger_progress_list(f->ledger, f->arena, &texts, &count, &f->err));
     assert_int_equal(count, 100);
-    assert_string_equal(texts[0], "{\"n\":20}");
-    assert_string_equal(texts[99], "{\"n\":119}");
+    assert_string_equal(texts[0], "{\"n\":3}");
+    assert_string_equal(texts[99], "{\"n\":102}");
 }
 
 /* --- Cleaning ---------------------------------------------------------------------------------------------------------- */
@@ -1105,7 +1158,8 @@ int main(void)
         TEST(a_path_is_admitted_once), TEST(overwrites_are_new_versions), TEST(overwrites_switched_on_later_know_old_rows),
         TEST(a_base_name_counts_once_but_not_within_one_admission), TEST(unsettled_files_keep_the_time_they_were_first_seen),
         TEST(skipped_files_are_visible_and_stay_skipped), TEST(marks_come_back_as_they_were_given), TEST(limits_cut_as_spark_or_as_auto_loader),
-        TEST(a_batch_goes_through_its_life), TEST(commit_may_carry_the_next_plan), TEST(latest_first_takes_from_the_end),
+        TEST(a_batch_goes_through_its_life), TEST(commit_may_carry_the_next_plan), TEST(an_admission_may_carry_the_plan_of_its_files),
+        TEST(latest_first_takes_from_the_end),
         TEST(equal_times_come_in_path_order_latest_first_too), TEST(files_leave_a_plan_with_their_reasons), TEST(failed_files_are_let_in_again),
         TEST(a_plan_that_is_given_up_leaves_its_files_pending), TEST(several_sources_share_a_batch), TEST(long_and_odd_names_survive),
         TEST(scans_see_every_file_once_with_filters), TEST(history_is_told_in_both_directions), TEST(the_last_hundred_progress_texts_are_kept),
