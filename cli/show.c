@@ -141,6 +141,8 @@ struct json_view { /* Rows as trees, and the union of their keys in order of app
     size_t row_count;
     const char *keys[256];
     size_t key_count;
+    const struct shown_file *file;  /* Whose lines are read; */
+    const struct shown_file **of;   /* and the file of each row: its folder names hold the partition columns. */
 };
 
 static void learn_keys(struct json_view *view, const struct tree *row)
@@ -152,12 +154,32 @@ static void learn_keys(struct json_view *view, const struct tree *row)
     }
 }
 
+/* The object as it stands in the file, with the values of its folders behind its own. */
+static void put_json_line(struct viewer *viewer, const struct shown_file *file, struct slice line)
+{
+    struct buffer *out = &viewer->out;
+    size_t size = line.size;
+    while (size && (line.data[size - 1] == ' ' || line.data[size - 1] == '\r')) size--;
+    bool is_object = size >= 2 && line.data[0] == '{' && line.data[size - 1] == '}', has_fields = size > 2;
+    buffer_append(out, line.data, is_object ? size - 1 : size);
+    for (size_t i = 0; is_object && i < viewer->output.partition_count; i++) {
+        const char *name = viewer->output.partition_columns[i], *value = file->partition_values[i];
+        if (!value) continue;
+        if (has_fields) buffer_byte(out, ',');
+        has_fields = true;
+        buffer_json_string(out, name, strlen(name));
+        buffer_byte(out, ':');
+        buffer_json_string(out, value, strlen(value));
+    }
+    if (is_object) buffer_byte(out, '}');
+    buffer_byte(out, '\n');
+}
+
 static bool take_line(struct viewer *viewer, struct json_view *view, struct slice line, struct error *err)
 {
     if (!line.size) return true;
     if (viewer->arguments->json) {
-        buffer_append(&viewer->out, line.data, line.size);
-        buffer_byte(&viewer->out, '\n');
+        put_json_line(viewer, view->file, line);
         if (viewer->out.size > 1 << 16) print_buffer(&viewer->out);
         viewer->shown++;
         return true;
@@ -165,15 +187,17 @@ static bool take_line(struct viewer *viewer, struct json_view *view, struct slic
     struct tree *row = tree_parse_json(viewer->arguments->arena, line, err);
     if (!row) return false;
     learn_keys(view, row);
+    view->of[view->row_count] = view->file;
     view->rows[view->row_count++] = row;
     viewer->shown++;
     return true;
 }
 
-static bool show_json_file(struct viewer *viewer, struct json_view *view, const char *path, struct error *err)
+static bool show_json_file(struct viewer *viewer, struct json_view *view, const struct shown_file *file, struct error *err)
 {
+    view->file = file;
     struct object_stat stat;
-    struct input *input = input_open(&local_store, path, 0, -1, &viewer->arguments->context->cancel, &stat, err);
+    struct input *input = input_open(&local_store, file->path, 0, -1, &viewer->arguments->context->cancel, &stat, err);
     if (!input) return false;
     struct buffer text = {0};
     bool ok = true, end = false;
@@ -200,10 +224,13 @@ static bool show_json_file(struct viewer *viewer, struct json_view *view, const 
 static void put_json_table(struct viewer *viewer, const struct json_view *view)
 {
     struct arena *arena = viewer->arguments->arena;
-    struct field *fields = ARENA_ARRAY(arena, struct field, view->key_count + 1);
-    for (size_t i = 0; i < view->key_count; i++)
-        fields[i] = (struct field){.name = view->keys[i], .name_size = strlen(view->keys[i]), .type = type_primitive(TYPE_STRING), .nullable = true};
-    const struct type *schema = type_struct(arena, fields, view->key_count);
+    size_t partitions = viewer->output.partition_count, count = view->key_count + partitions;
+    struct field *fields = ARENA_ARRAY(arena, struct field, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = i < view->key_count ? view->keys[i] : viewer->output.partition_columns[i - view->key_count];
+        fields[i] = (struct field){.name = name, .name_size = strlen(name), .type = type_primitive(TYPE_STRING), .nullable = true};
+    }
+    const struct type *schema = type_struct(arena, fields, count);
     viewer->table = show_table_new(schema, (size_t)viewer->limit, flag_value(viewer->arguments, "wide") ? 0 : 40, &viewer->session);
     struct chunk chunk;
     struct error err;
@@ -218,6 +245,8 @@ static void put_json_table(struct viewer *viewer, const struct json_view *view)
             if (!fill_text(&chunk.columns[i], value && value->kind != TREE_NULL ? buffer_string(&text) : NULL, 1, NULL, &err)) panic_out_of_memory(text.size);
             buffer_free(&text);
         }
+        for (size_t i = 0; i < partitions; i++)
+            if (!fill_text(&chunk.columns[view->key_count + i], view->of[row]->partition_values[i], 1, NULL, &err)) panic_out_of_memory(0);
         chunk.row_count = 1;
         if (!show_table_add(viewer->table, &chunk, &err)) break;
     }
@@ -235,7 +264,8 @@ static bool show_rows(struct viewer *viewer, struct error *err)
         return ok;
     }
     struct json_view view = {.rows = ARENA_ARRAY(viewer->arguments->arena, struct tree *, viewer->arguments->json ? 1 : viewer->limit + 1)};
-    for (size_t i = 0; ok && viewer->shown < viewer->limit && i < viewer->output.count; i++) ok = show_json_file(viewer, &view, viewer->output.files[i].path, err);
+    view.of = ARENA_ARRAY(viewer->arguments->arena, const struct shown_file *, viewer->arguments->json ? 1 : viewer->limit + 1);
+    for (size_t i = 0; ok && viewer->shown < viewer->limit && i < viewer->output.count; i++) ok = show_json_file(viewer, &view, &viewer->output.files[i], err);
     if (ok && !viewer->arguments->json) put_json_table(viewer, &view);
     return ok;
 }

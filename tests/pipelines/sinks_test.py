@@ -136,6 +136,17 @@ def sink_log():
     assert result.code in (0, 1), result
 
 @test
+def show_partitions():
+    """`show` has the partition columns of Parquet, JSON and Delta outputs, from the names of their folders"""
+    land("landing/a.json", '{"a":1,"b":"x/y"}\n{"a":2}\n')
+    for sink in ("parquet", "json", "delta"):
+        pipeline(sink=sink, partition_by="b", start="out_" + sink, checkpoint="ck_" + sink)
+        once()
+        shown = [json.loads(line) for line in inlet("show", "--json", "out_" + sink).out.strip().split("\n")]
+        equal(sorted((r["a"], r.get("b")) for r in shown), [(1, "x/y"), (2, None)], sink)
+        has(inlet("show", "out_" + sink).out, "|  a|   b|", "|  1| x/y|", "|  2|NULL|")
+
+@test
 def empty_batches():
     """A batch without rows leaves no data file and an honest log"""
     for sink in ("parquet", "delta", "json"):
