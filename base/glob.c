@@ -92,14 +92,15 @@ static bool compile_class(struct compiler *compiler)
         class.negated = true;
         compiler->p++;
     }
-    bool closed = true;
-    while (*compiler->p != ']') {
+    bool closed = true, ordered = true;
+    for (bool first = true; first || *compiler->p != ']'; first = false) { /* A leading ']' stands for itself. */
         struct range range;
         if (!(closed = class_character(compiler, &range.first))) break;
         range.last = range.first;
         if (compiler->p[0] == '-' && compiler->p[1] && compiler->p[1] != ']') {
             compiler->p++;
             if (!(closed = class_character(compiler, &range.last))) break;
+            ordered &= range.first <= range.last;
         }
         buffer_append(&ranges, &range, sizeof range);
     }
@@ -111,7 +112,7 @@ static bool compile_class(struct compiler *compiler)
     }
     buffer_free(&ranges);
     if (!closed) return refuse(compiler, "a character class is not closed");
-    if (!class.range_count) return refuse(compiler, "a character class is empty");
+    if (!ordered) return refuse(compiler, "a range in a character class ends before it begins");
     compiler->p++;
     emit(compiler, class);
     return true;

@@ -14,6 +14,25 @@ static const struct column *descend(const struct column *column, const int *path
     return column;
 }
 
+/* The array with a field of its elements for the elements: a field of a null element is null already. */
+static void share_gathered(struct column *out, const struct type *type, const struct column *array, const int *path, size_t size)
+{
+    invariant(array->encoding == COLUMN_PLAIN && array->child_count == 1);
+    struct column shell = *array;
+    struct column field = *descend(&array->children[0], path, size);
+    shell.type = type;
+    shell.children = &field;
+    column_share(out, &shell);
+}
+
+static void share_path(struct column *out, const struct projected_column *column, const struct column *from)
+{
+    size_t depth = 1;
+    for (; depth < column->path_size && from->type->kind == TYPE_STRUCT; depth++) from = descend(from, column->path + depth, 1);
+    if (depth < column->path_size) share_gathered(out, column->type, from, column->path + depth, column->path_size - depth);
+    else column_share(out, from);
+}
+
 /* One run per segment: the value of the segment's file. */
 static bool make_runs(struct column *out, const struct column *values, const struct chunk *in, const uint32_t *file_of,
                       struct budget *budget, struct error *err)
@@ -74,10 +93,13 @@ bool project_chunk(const struct project_plan *plan, const struct chunk *in, cons
         const struct projected_column *column = &projection->columns[i];
         int origin = plan->origin[column->path[0]];
         const struct column *from = origin >= 0 ? &in->columns[origin] : &constants->columns[~origin];
-        from = descend(from, column->path + 1, column->path_size - 1);
         column_fini(&out->columns[i]);
-        if (origin >= 0) column_share(&out->columns[i], from);
-        else if (!make_runs(&out->columns[i], from, in, file_of, budget, err)) return false;
+        if (origin >= 0) {
+            share_path(&out->columns[i], column, from);
+            continue;
+        }
+        from = descend(from, column->path + 1, column->path_size - 1);
+        if (!make_runs(&out->columns[i], from, in, file_of, budget, err)) return false;
     }
     return carry_rows(out, in);
 }

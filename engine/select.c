@@ -378,8 +378,11 @@ static bool refuse_field(struct resolver *resolver, const struct item *item, con
     struct buffer list = {0};
     if (type->kind != TYPE_STRUCT) {
         type_print_ddl(type, &list);
-        bool complex = type_is_nested(type);
-        error_set(resolver->err, complex ? COND_INLET_NOT_SUPPORTED_YET : COND_INVALID_EXTRACT_BASE,
+        bool complex = type->kind == TYPE_MAP;
+        if (type->kind == TYPE_ARRAY)
+            error_set(resolver->err, COND_UNEXPECTED_INPUT_TYPE, "cannot take %s out of %s, an \"%s\": the index of an array is a number, and its elements are no structs",
+                      item->path[depth], path_shown(resolver, item, depth), buffer_string(&list));
+        else error_set(resolver->err, complex ? COND_INLET_NOT_SUPPORTED_YET : COND_INVALID_EXTRACT_BASE,
                   complex ? "taking %s out of %s, an %s, is not supported yet" : "cannot extract the value %s from %s: need a complex type but got \"%s\"",
                   item->path[depth], path_shown(resolver, item, depth), buffer_string(&list));
     } else {
@@ -392,6 +395,19 @@ static bool refuse_field(struct resolver *resolver, const struct item *item, con
     return false;
 }
 
+/* The struct that a name steps into: the type itself, or the elements of an array (`l.x` gathers x of each). NULL: there is none. */
+static const struct type *steps_into(const struct type *type)
+{
+    if (type->kind == TYPE_ARRAY) type = type->fields[0].type;
+    return type->kind == TYPE_STRUCT ? type : NULL;
+}
+
+static const struct type *step(struct resolver *resolver, const struct type *type, const struct field *field)
+{
+    if (type->kind != TYPE_ARRAY) return field->type;
+    return type_array(resolver->arena, field->type, type->fields[0].nullable || field->nullable);
+}
+
 /* Walks the item's path down the input; fills path, type and nullable of *out. */
 static bool resolve_path(struct resolver *resolver, const struct item *item, struct projected_column *out)
 {
@@ -401,13 +417,14 @@ static bool resolve_path(struct resolver *resolver, const struct item *item, str
     *out = (struct projected_column){.path = path};
     for (size_t i = start; i < item->path_size; i++) {
         const char *name = item->path[i];
-        if (type->kind != TYPE_STRUCT) return refuse_field(resolver, item, type, i);
-        int index = schema_find(type, name, strlen(name), resolver->case_sensitive);
+        const struct type *in = steps_into(type);
+        if (!in) return refuse_field(resolver, item, type, i);
+        int index = schema_find(in, name, strlen(name), resolver->case_sensitive);
         if (index == -2) return refuse_ambiguous(resolver, item, i + 1);
-        if (index < 0) return i == start ? refuse_unresolved(resolver, item) : refuse_field(resolver, item, type, i);
+        if (index < 0) return i == start ? refuse_unresolved(resolver, item) : refuse_field(resolver, item, in, i);
         path[out->path_size++] = index;
-        out->nullable = out->nullable || type->fields[index].nullable;
-        type = type->fields[index].type;
+        if (type->kind == TYPE_STRUCT) out->nullable = out->nullable || in->fields[index].nullable;
+        type = step(resolver, type, &in->fields[index]);
         out->name = name;
     }
     out->type = type;
@@ -469,6 +486,17 @@ static bool is_identity(const struct resolver *resolver, const struct projection
     return true;
 }
 
+/* Of the field that the path names; what was gathered from an array has none. */
+static const char *metadata_of(const struct type *type, const struct projected_column *column)
+{
+    const struct field *from = NULL;
+    for (size_t i = 0; i < column->path_size; i++, type = from->type) {
+        if (type->kind != TYPE_STRUCT) return NULL;
+        from = &type->fields[column->path[i]];
+    }
+    return from->metadata_json;
+}
+
 static void fill_projection(struct resolver *resolver, struct projection *out)
 {
     struct arena *arena = resolver->arena;
@@ -482,10 +510,7 @@ static void fill_projection(struct resolver *resolver, struct projection *out)
         out->uses[column->path[0]] = true;
         fields[i] = (struct field){.name = column->name, .name_size = strlen(column->name), .type = column->type,
             .nullable = column->nullable};
-        const struct field *from = NULL;
-        const struct type *type = resolver->input;
-        for (size_t j = 0; j < column->path_size; j++, type = from->type) from = &type->fields[column->path[j]];
-        fields[i].metadata_json = from->metadata_json;
+        fields[i].metadata_json = metadata_of(resolver->input, column);
     }
     out->schema = type_struct(arena, fields, out->count);
     out->is_identity = is_identity(resolver, out);

@@ -1,6 +1,6 @@
 /* select -- the projection a query asks for: SELECT * or a list of columns, FROM input.
  *
- * What is understood: `*`, names, paths through structs (`b.c AS d`), back-quoted names, `_metadata` and
+ * What is understood: `*`, names, paths through structs and arrays of structs (`b.c AS d`), back-quoted names, `_metadata` and
  * its fields. Everything else that is Spark SQL is refused by name (INLET_NOT_SUPPORTED_YET); what is not SQL
  * at all is PARSE_SYNTAX_ERROR, as in Spark. Parsing needs no schema, so that a pipeline file is
  * checked before anything is listed; resolving needs the schema with the partition columns. */
@@ -17,7 +17,7 @@ struct projected_column {
     const char *name;        /* Output name: the alias, else the last name of the path as the query spells it (Spark); `*`: the schema's. */
     const struct type *type;
     bool nullable;
-    const int *path;         /* Field indexes from the input schema downwards; path_size >= 1. */
+    const int *path;         /* Field indexes from the input schema downwards, of an array those of its elements; path_size >= 1. */
     size_t path_size;
 };
 

@@ -7,6 +7,9 @@
 
 #include <strings.h>
 
+/* A name that no query can spell. */
+#define HIDDEN_BY_DATA "\001" METADATA_COLUMN
+
 static bool same_name(const struct session *session, const char *a, const char *b)
 {
     return session->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
@@ -37,7 +40,7 @@ static const struct field *user_field(const struct pipeline *pipeline, const cha
 }
 
 /* The query's input: the user's columns that are not in the path, partition columns in the order of the path, `_metadata`.
- * A partition column that the user declares too has the user's spelling. */
+ * A partition column that the user declares too has the user's spelling. A data or partition column `_metadata` wins over the hidden one. */
 static const struct type *make_input(const struct pipeline *pipeline, const struct type *partitions, struct arena *arena, size_t *visible)
 {
     const struct type *user = pipeline->reader.schema;
@@ -51,7 +54,8 @@ static const struct type *make_input(const struct pipeline *pipeline, const stru
         fields[count++].type = partitions->fields[i].type;
     }
     *visible = count;
-    fields[count++] = (struct field){.name = METADATA_COLUMN, .name_size = strlen(METADATA_COLUMN), .type = select_metadata_type(), .nullable = false};
+    const char *metadata = schema_find(type_struct(arena, fields, count), METADATA_COLUMN, strlen(METADATA_COLUMN), pipeline->session.case_sensitive) == -1 ? METADATA_COLUMN : HIDDEN_BY_DATA;
+    fields[count++] = (struct field){.name = metadata, .name_size = strlen(metadata), .type = select_metadata_type(), .nullable = false};
     return type_struct(arena, fields, count);
 }
 

@@ -61,6 +61,7 @@ static void globs_follow_hadoop(void **state)
         {"{a/x,b}/y", "a/x/y", true},      {"{a,}", "", true},               {"a,b}", "a,b}", true},       {"[\\]]", "]", true},
         {"[a-]", "-", true},               {"data-{2024,2025}-*.csv", "data-2025-x.csv", true}, {"", "", true}, {"", "a", false},
         {"\xE2\x82\xAC*", "\xE2\x82\xAC" "5", true}, {"a?c", "a\xFF" "c", true}, {"**", "abc", true},   {"{a}", "a", true},
+        {"[]a]x", "]x", true},             {"[]a]x", "ax", true},            {"[^]a]", "]", false},         {"[^]a]", "b", true},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         bool match = matches(cases[i].pattern, cases[i].text);
@@ -71,7 +72,7 @@ static void globs_follow_hadoop(void **state)
 static void broken_globs_are_refused(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"[a", "{a,b", "a\\", "[]", "[a-", "{{a}", "[^"};
+    static const char *const cases[] = {"[a", "{a,b", "a\\", "[]", "[a-", "{{a}", "[^", "[z-a]", "[^]"};
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         error_clear(&err);
         assert_null(glob_compile(arena, cases[i], &err));
