@@ -1,5 +1,6 @@
 /* why -- `inlet why PATH`: was this file loaded, and if not, which rule decided? */
 #include "base/file.h"
+#include "base/uri.h"
 #include "cli/cli.h"
 #include "cli/file_print.h"
 #include "loader/discover.h"
@@ -183,9 +184,9 @@ static int why_run(struct arguments *arguments)
     size_t count, name_count;
     struct error err;
     error_clear(&err);
-    if (!read_words(arguments, &word, names, &name_count)) return usage_error(arguments, "which file?");
+    if (!read_words(arguments, &word, names, &name_count) || !word[0]) return usage_error(arguments, "which file?");
     if (!find_targets(arguments, names, name_count, &targets, &count, &err)) return fail_with(&err);
-    char *path = path_absolute(arguments->arena, here ? here : "/", strncmp(word, "file://", 7) == 0 ? word + 7 : word);
+    char *path = path_absolute(arguments->arena, here ? here : "/", path_from_uri(arguments->arena, word)); /* As `_metadata.file_path` gives it. */
     struct question question = {.path = path, .name = path_basename(path)};
     size_t directory = (size_t)(question.name - path);
     question.directory = arena_strndup(arguments->arena, path, directory > 1 ? directory - 1 : directory);

@@ -537,6 +537,38 @@ static const char *why_of_refusal(const struct walk *walk, enum refusal refusal,
     return NULL;
 }
 
+/* Does a folder on the way from the root to the file come twice? The walk does not enter it the second time. */
+static bool is_in_loop(const struct pattern *pattern, const char *directory)
+{
+    enum { DEPTH_MAX = PATH_MAX / 2 };
+    size_t at = strcmp(pattern->root, "/") == 0 ? 0 : strlen(pattern->root), depth = 0;
+    char path[PATH_MAX];
+    if (strlen(directory) >= sizeof path || strncmp(directory, pattern->root, at) != 0) return false;
+    struct ancestor *folders = calloc(DEPTH_MAX, sizeof *folders);
+    if (!folders) panic_out_of_memory(DEPTH_MAX * sizeof *folders);
+    bool loop = false;
+    for (; !loop && depth < DEPTH_MAX; at += 1 + strcspn(directory + at + 1, "/")) {
+        struct stat info;
+        memcpy(path, directory, at);
+        path[at] = 0;
+        if (stat(at ? path : "/", &info) != 0) break;
+        loop = is_loop(depth ? &folders[depth - 1] : NULL, &info);
+        folders[depth] = (struct ancestor){depth ? &folders[depth - 1] : NULL, info.st_dev, info.st_ino};
+        depth++;
+        if (!directory[at]) break;
+    }
+    free(folders);
+    return loop;
+}
+
+/* By all patterns that would take it. */
+static bool only_in_loops(const struct walk *walk, const char *directory, const char *name)
+{
+    for (size_t i = 0; i < walk->pattern_count; i++)
+        if (judge(walk, &walk->patterns[i], directory, name) == REFUSED_NOT && !is_in_loop(&walk->patterns[i], directory)) return false;
+    return true;
+}
+
 const char *walk_why_not(const struct walk *walk, const char *path, struct arena *arena)
 {
     const char *slash = strrchr(path, '/');
@@ -545,7 +577,11 @@ const char *walk_why_not(const struct walk *walk, const char *path, struct arena
     const char *why = why_of_refusal(walk, judge_all(walk, directory, slash + 1), path, arena);
     if (why) return why;
     struct stat info;
-    if (stat(path, &info) != 0) return arena_printf(arena, "it cannot be looked at: %s", strerror(errno));
+    if (stat(path, &info) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR) return NULL;
+        return arena_printf(arena, "it cannot be looked at: %s", strerror(errno));
+    }
+    if (only_in_loops(walk, directory, slash + 1)) return "a symbolic link on the way leads back to a folder above it; loops are not entered";
     if (!S_ISREG(info.st_mode)) return S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file";
     if (in_window(walk, microseconds(info.st_mtim))) return NULL;
     return microseconds(info.st_mtim) <= walk->spec.modified_after_us ? "its modification time is not after modifiedAfter"

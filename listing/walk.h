@@ -69,6 +69,6 @@ bool walk_look_at(const struct walk *walk, const char *directory, const char *na
 bool walk_enters(const struct walk *walk, const char *directory);
 /* The longest folder of each load path without wildcards: where watches begin, and where key=value starts to count. */
 const char *const *walk_roots(const struct walk *walk, size_t *count);
-/* The first rule that excludes the path, as one sentence; NULL: none does, it is (or would be) taken. */
+/* The first rule that excludes the path, as one sentence; NULL: none does, it is (or would be, were it there) taken. */
 const char *walk_why_not(const struct walk *walk, const char *path, struct arena *arena);
 bool name_is_hidden(const char *name);

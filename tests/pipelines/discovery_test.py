@@ -390,6 +390,26 @@ def partition_conflicts():
     equal(sorted(r["l"] or 0 for r in rows("out6") if "l" in r), [1])
 
 @test
+def why_odd_paths():
+    """inlet why understands URIs, relative paths and odd names, and knows loops of links, folders and what is not there"""
+    cloud()
+    for name in ("a", "n\nl%20x", "sp ace"):
+        write(f"landing/{name}.json", row(1))
+    os.makedirs("landing/d")
+    os.symlink("..", "landing/d/up")
+    os.symlink("self", "landing/self")
+    write("landing/d/b.json", row(2))
+    equal(once().summary["files"], 4)
+    for word, says in (("landing/a.json", "[committed]"), ("./landing/../landing//a.json", "[committed]"), ("landing/n\nl%20x.json", "[committed]"),
+                       ("file:" + os.path.abspath("landing/sp%20ace.json"), "[committed]"), ("file://" + os.path.abspath("landing/n%0Al%2520x.json"), "[committed]"),
+                       ("landing/d/up/landing/a.json", "No such file"), ("landing/d/up/a.json", "loop"), ("landing/d/up/d/b.json", "loop"), ("landing/d", "folder"), ("landing/", "folder"),
+                       ("landing/self", "symbolic links"), ("landing/none.json", "[absent]"), ("landing/a.json/x", "[absent]"), ("/", "not the absolute path")):
+        has(inlet("why", "p.yaml", word).out, says)
+        equal(json.loads(inlet("why", "--json", "p.yaml", word).out)["pipeline"], "p")
+    equal(inlet("why", "p.yaml", "").code, 2)
+    has(inlet("why", "-p", "../p.yaml", "a.json", cwd="landing").out, "[committed]")
+
+@test
 def base_path():
     """basePath has to be a folder at or above the load path"""
     land("landing/k=1/l=2/a.json", row(1))

@@ -325,7 +325,13 @@ static void why_names_the_first_rule(void **state)
     assert_non_null(strstr(walk_why_not(walk, "/elsewhere/a", f->arena), "not under the load path"));
     assert_non_null(strstr(walk_why_not(walk, in(f, "l/sub/a"), f->arena), "recursiveFileLookup"));
     assert_non_null(strstr(walk_why_not(walk, in(f, "l/_h/a"), f->arena), "hidden"));
-    assert_non_null(strstr(walk_why_not(walk, in(f, "l/none"), f->arena), "No such file"));
+    assert_null(walk_why_not(walk, in(f, "l/none"), f->arena)); /* It would be taken. */
+    assert_int_equal(symlink("..", in(f, "l/k=1")), 0);
+    put(f, "l/b");
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/k=1/l/b"), f->arena), "loop"));
+    assert_non_null(strstr(walk_why_not(walk, in(f, "l/k=1/l/k=1/l/b"), f->arena), "loop"));
+    assert_null(walk_why_not(walk, in(f, "l/b"), f->arena));
+    unlink(in(f, "l/k=1"));
     assert_non_null(strstr(walk_why_not(walk, in(f, "l/sub"), f->arena), "folder"));
     assert_true(walk_enters(walk, in(f, "l")));
     assert_true(walk_enters(walk, f->folder)); /* On the way to the load path. */
