@@ -45,6 +45,7 @@ struct log_listing {
     const char *directory;
     struct log_file *files; /* Ascending by batch, the compact one last among equals. */
     size_t count, capacity;
+    int64_t keep_from_ms;   /* A compaction leaves out what was modified before; 0: nothing. */
 };
 
 struct sink_log {
@@ -203,6 +204,8 @@ struct sink_log *sink_log_open(const char *output)
     log->identity.fd = log->entry.fd = -1;
     return log;
 }
+
+void sink_log_forget(struct sink_log *log, int64_t keep_from_ms) { log->listing.keep_from_ms = keep_from_ms; }
 
 void sink_log_close(struct sink_log *log)
 {
@@ -363,7 +366,16 @@ static void entries_print(struct buffer *out, const struct sink_log_entry *entri
     }
 }
 
-static bool lines_copy(const char *path, int fd, const char *draft, struct error *err)
+/* Entries that take a file back (Spark 2) have no age. */
+static bool line_is_old(struct slice line, int64_t keep_from_ms, struct arena *scratch)
+{
+    if (keep_from_ms <= 0) return false;
+    arena_reset(scratch);
+    const struct tree *tree = tree_parse_json(scratch, line, NULL);
+    return tree && strcmp(tree_get_text(tree, "action", "add"), "add") == 0 && tree_get_int(tree, "modificationTime", INT64_MAX) < keep_from_ms;
+}
+
+static bool lines_copy(const char *path, int64_t keep_from_ms, int fd, const char *draft, struct arena *scratch, struct error *err)
 {
     struct log_lines lines;
     if (!log_file_open(&lines, path, err)) return false;
@@ -377,6 +389,7 @@ static bool lines_copy(const char *path, int fd, const char *draft, struct error
             got = LOG_LINE_FAILED;
             break;
         }
+        if (line_is_old(line, keep_from_ms, scratch)) continue;
         buffer_byte(&block, '\n');
         buffer_append(&block, line.data, line.size);
         if (block.size < COPY_BLOCK) continue;
@@ -396,11 +409,13 @@ static bool lines_copy(const char *path, int fd, const char *draft, struct error
 static bool compact_write(const struct log_listing *listing, struct log_span span, struct slice tail, struct draft *draft,
                           struct arena *arena, struct error *err)
 {
+    struct arena *scratch = arena_new("sink log line");
     bool done = write_all(draft->fd, "v1", 2, draft->path, err);
     for (size_t i = span.first; done && i < span.end; i++) {
         const struct log_file *file = &listing->files[i];
-        done = lines_copy(log_file_path(arena, listing->directory, file->batch, file->compact), draft->fd, draft->path, err);
+        done = lines_copy(log_file_path(arena, listing->directory, file->batch, file->compact), listing->keep_from_ms, draft->fd, draft->path, scratch, err);
     }
+    arena_free(scratch);
     return done && write_all(draft->fd, tail.data, tail.size, draft->path, err);
 }
 

@@ -21,6 +21,8 @@ void sink_log_close(struct sink_log *log); /* NULL is allowed. */
 
 /* Highest batch id, -1 where there is none. */
 bool sink_log_latest(struct sink_log *log, int64_t *batch, struct error *err) MUST_CHECK;
+/* From now on a compaction leaves out the files that were modified before (Spark's `retention`); 0: none. */
+void sink_log_forget(struct sink_log *log, int64_t keep_from_ms);
 /* Writes batch `batch` (N, or N.compact when (N+1) %% interval == 0), durable but nameless, so that nobody sees it. `digest` goes
  * beside it as .N.inlet (JSON: digest, query id), so that a re-publish knows its own work. *existed: it stands there
  * already and there is nothing to name. */

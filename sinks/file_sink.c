@@ -12,7 +12,7 @@
 const struct option_spec file_sink_options[] = {
     MAX_FILE_SIZE_OPTION,
     MAX_RECORDS_OPTION,
-    {.name = "retention", .kind = OPTION_DURATION, .help = "Age at which files leave the sink's log.", .later = "the sink's log keeps every file"},
+    {.name = "retention", .kind = OPTION_DURATION, .help = "Age at which files leave the sink's log when it is compacted, and with it what Spark reads; the files stay. Default: never."},
     {.name = NULL},
 };
 
@@ -55,6 +55,8 @@ static bool check_schema(const struct file_sink_format *format, const struct sin
 
 bool file_sink_check(const struct file_sink_format *format, const struct sink_spec *spec, struct error *err)
 {
+    if (options_given(spec->options, "retention") && options_int(spec->options, "retention") <= 0)
+        return error_set(err, COND_INLET_BAD_OPTION_VALUE, "option 'retention' cannot be '%s': every file would leave the log", options_text(spec->options, "retention"));
     struct arena *arena = arena_new("check");
     struct partition_layout layout;
     bool ok = check_schema(format, spec, &layout, arena, err) && open_encoder(format, spec, &layout, arena, err) != NULL;
@@ -201,6 +203,8 @@ static bool write_log(const struct file_sink *sink, struct arena *arena, const s
                                              .modification_time_ms = file->mtime_ms, .action = "add"};
     }
     buffer_free(&uri);
+    if (options_given(spec->options, "retention")) /* As in Spark: the age of the file, not of its rows. */
+        sink_log_forget(sink->log, (context_now_us(spec->context) - options_int(spec->options, "retention")) / 1000);
     return sink_log_write(sink->log, batch->batch_id, entries, manifest->count, spec->query_id, batch->plan_digest, existed, err);
 }
 

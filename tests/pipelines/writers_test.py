@@ -67,6 +67,26 @@ def json_sort_keys():
         once()
         equal(open(data_files()[0]).read(), text + "\n")
 
+@test
+def retention():
+    """retention takes old files out of the sink's log when it is compacted; the files stay; 0 is refused"""
+    import time
+    fresh([], sink="json", schema="a INT", writer={"retention": "3s"})
+    for i in range(9):
+        land(f"landing/f{i}.json", json.dumps({"a": i}) + "\n")
+        once()
+        if i == 4:
+            time.sleep(3.5)
+    equal(sorted(r["a"] for r in rows(fmt="json")), list(range(9)))
+    pipeline(sink="json", schema="a INT", writer={"retention": "3s"}, start="out")
+    land("landing/f9.json", '{"a": 9}\n')
+    once()
+    left = sorted(r["a"] for r in rows(fmt="json"))
+    assert left[-1] == 9 and 0 not in left and 4 not in left, left
+    equal(len(data_files()), 10)
+    fresh([], sink="json", writer={"retention": "0"})
+    refused("INLET_BAD_OPTION_VALUE", "retention")
+
 # --- Partitions ---------------------------------------------------------------------------------------------------------
 
 @test
