@@ -183,10 +183,10 @@ build/release/crash/crashpoint: tests/crash/crashpoint.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@.new $< && mv $@.new $@
 
 # --- Nothing lost, nothing twice: a sample in `make check`, every point in `make crash` (docs/reliability.md). ---------
-CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/memory_test.py tests/crash/plants_test.py
+CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/memory_test.py tests/crash/powerloss_test.py tests/crash/plants_test.py
 CRASH_TOOLS := build/release/crash/crashpoint build/release/crash/nomemory.so
 CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)'
-.PHONY: crash crash-sample
+.PHONY: crash crash-sample powerloss
 check-all: crash-sample
 unit: build/release/crash/doors.so
 build/release/crash/nomemory.so build/release/crash/doors.so: build/release/crash/%.so: tests/crash/%.c
@@ -197,6 +197,9 @@ crash-sample: $(CRASH_TOOLS)
 crash:
 	@$(MAKE) --no-print-directory -j2 all $(CRASH_TOOLS) venv
 	INLET_CRASH=all $(CRASH_RUN) -j2 $(CRASH_TESTS)
+powerloss:
+	@$(MAKE) --no-print-directory -j2 all $(CRASH_TOOLS) venv
+	INLET_CRASH=all $(CRASH_RUN) tests/crash/powerloss_test.py
 
 # --- Fuzzing: tests/fuzz/X.c is a target; its stored inputs are tests/fuzz/corpus/X. ------------------------------------
 # `make fuzz` runs each for FUZZ_SECONDS from what FUZZ_WORK holds; what breaks something goes into the stored corpus once mended.

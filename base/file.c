@@ -95,25 +95,29 @@ bool file_create_if_absent(const char *path, struct slice bytes, bool *existed, 
     struct draft draft;
     *existed = false;
     bool ok = draft_open(&draft, path, err) && write_all(draft.fd, bytes.data, bytes.size, path, err);
-    if (ok) return draft_create(&draft, existed, err);
+    if (ok || (PLANTED(19) && draft.fd >= 0)) return draft_create(&draft, existed, err);
     draft_discard(&draft);
     return error_context(err, "creating file \"%s\"", path);
 }
 
-bool directories_make(const char *path, struct error *err)
+static bool make_folders(const char *path, bool settle, struct error *err)
 {
     struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) return true;
-        return error_set(err, COND_INLET_IO, "\"%s\" is not a folder", path);
-    }
-    if (errno != ENOENT) return error_errno(err, "could not look up folder \"%s\"", path);
     char parent[PATH_MAX];
     parent_of(path, parent);
-    if (strcmp(parent, path) != 0 && !directories_make(parent, err)) return false;
+    if (stat(path, &info) == 0) {
+        if (!S_ISDIR(info.st_mode)) return error_set(err, COND_INLET_IO, "\"%s\" is not a folder", path);
+        return !settle || PLANTED(44) || directory_sync(parent, err);
+    }
+    if (errno != ENOENT) return error_errno(err, "could not look up folder \"%s\"", path);
+    if (strcmp(parent, path) != 0 && !make_folders(parent, settle, err)) return false;
     if (mkdir(path, 0755) != 0 && errno != EEXIST) return error_errno(err, "could not create folder \"%s\"", path);
     return PLANTED(5) || directory_sync(parent, err);
 }
+
+bool directories_make(const char *path, struct error *err) { return make_folders(path, false, err); }
+
+bool directories_settle(const char *path, struct error *err) { return make_folders(path, true, err); }
 
 static bool remove_entries(int parent_fd, const char *name, const char *path, struct error *err)
 {

@@ -19,6 +19,8 @@ bool file_replace(const char *path, struct slice bytes, struct error *err) MUST_
 bool file_create_if_absent(const char *path, struct slice bytes, bool *existed, struct error *err) MUST_CHECK;
 /* mkdir -p; every created level's parent is synced. */
 bool directories_make(const char *path, struct error *err) MUST_CHECK;
+/* The same where a killed run may have been here before: what it made last may stand in memory only, so that is synced too. */
+bool directories_settle(const char *path, struct error *err) MUST_CHECK;
 bool directory_remove_tree(const char *path, struct error *err) MUST_CHECK; /* Does not follow symlinks. */
 char *path_join(struct arena *arena, const char *directory, const char *name); /* name absolute: name. */
 char *path_absolute(struct arena *arena, const char *base_dir, const char *path); /* Lexical: resolves "." and "..", no symlinks. */

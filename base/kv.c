@@ -4,6 +4,7 @@
  * resized and the environment be reopened only while no transaction is open: transactions hold it shared. */
 #include "base/kv.h"
 #include "base/panic.h"
+#include "base/plant.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -94,7 +95,8 @@ static int open_environment(struct kv *kv, size_t map_size)
     if (code) return code;
     code = mdb_env_set_maxdbs(kv->env, KV_TABLE_MAX);
     if (!code) code = mdb_env_set_mapsize(kv->env, map_size);
-    if (!code) code = mdb_env_open(kv->env, kv->directory, MDB_NOTLS | (kv->mode == KV_READ ? MDB_RDONLY : 0), 0666);
+    unsigned flags = MDB_NOTLS | (kv->mode == KV_READ ? MDB_RDONLY : 0) | (PLANTED(2) ? MDB_NOSYNC : 0);
+    if (!code) code = mdb_env_open(kv->env, kv->directory, flags, 0666);
     if (code) {
         mdb_env_close(kv->env);
         kv->env = NULL;

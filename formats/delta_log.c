@@ -184,7 +184,7 @@ bool delta_commit(const char *path, int64_t version, struct slice actions, bool 
         return error_set(err, COND_INLET_INTERNAL, "cannot commit version %" PRId64 " with %zu bytes of actions", version, actions.size);
     struct arena *arena = arena_new("delta commit");
     const char *directory = path_join(arena, path, "_delta_log");
-    bool done = (version > 0 || directories_make(directory, err)) && commit_follows(directory, version, arena, err) &&
+    bool done = (version > 0 || directories_settle(directory, err)) && commit_follows(directory, version, arena, err) &&
                 file_create_if_absent(delta_commit_path(arena, directory, version), actions, existed, err);
     if (!done) error_context(err, "committing version %" PRId64 " of Delta table %s", version, path);
     arena_free(arena);

@@ -499,7 +499,7 @@ static void drop_drafts(struct sink_log *log)
 static bool write_drafts(struct sink_log *log, struct slice tail, const char *query_id, const char *digest, struct arena *arena, struct error *err)
 {
     const struct log_listing *listing = &log->listing;
-    if (!directories_make(listing->directory, err) ||
+    if (!(listing->count ? directories_make : directories_settle)(listing->directory, err) ||
         !identity_draft(listing->directory, log->batch, tail, query_id, digest, &log->identity, arena, err)) return false;
     if (log->compact ? !compact_draft(listing, log->batch, tail, &log->entry, arena, err)
                      : !plain_draft(listing->directory, log->batch, tail, &log->entry, arena, err)) return false;

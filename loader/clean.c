@@ -18,6 +18,11 @@
 
 enum { CLEAN_SLICE = 1000, CLASH_MAX = 10000 };
 
+struct dirty_folder {
+    const char *path;
+    bool has_new;              /* Files have come; else they have only gone. */
+};
+
 struct cleaner {
     const struct pipeline_reader *reader;
     struct inlet_context *context;
@@ -25,8 +30,9 @@ struct cleaner {
     const char *load_root;     /* For targets relative to the load path. */
     const char *last_made;     /* Target folder known to exist. */
     const char *last_plain;    /* Source folder known to be reached without links. */
-    const char **dirty;        /* Folders to sync before the ledger hears of it. */
+    struct dirty_folder *dirty; /* To sync before the ledger hears of it. */
     size_t dirty_count, dirty_capacity;
+    bool resumed;              /* The file at hand was begun with by an earlier run; what that one made may not be durable. */
     struct error lost;         /* A sync failed: what that folder holds is not to be trusted by this process again. */
 };
 
@@ -59,18 +65,21 @@ static bool was_moved(const char *target, const struct ledger_input *file)
     return stat(file->directory, &source) == 0 && source.st_dev != moved.st_dev && is_like(&moved, file);
 }
 
-static void mark_dirty(struct cleaner *cleaner, const char *directory)
+static void mark_dirty(struct cleaner *cleaner, const char *directory, bool has_new)
 {
-    for (size_t i = cleaner->dirty_count; i-- > 0;)
-        if (strcmp(cleaner->dirty[i], directory) == 0) return;
+    for (size_t i = cleaner->dirty_count; i-- > 0;) {
+        if (strcmp(cleaner->dirty[i].path, directory) != 0) continue;
+        cleaner->dirty[i].has_new |= has_new;
+        return;
+    }
     if (cleaner->dirty_count == cleaner->dirty_capacity) {
         size_t wanted = cleaner->dirty_capacity ? cleaner->dirty_capacity * 2 : 16;
-        const char **grown = ARENA_ARRAY(cleaner->arena, const char *, wanted);
+        struct dirty_folder *grown = ARENA_ARRAY(cleaner->arena, struct dirty_folder, wanted);
         if (cleaner->dirty_count) memcpy(grown, cleaner->dirty, cleaner->dirty_count * sizeof *grown);
         cleaner->dirty = grown;
         cleaner->dirty_capacity = wanted;
     }
-    cleaner->dirty[cleaner->dirty_count++] = arena_strdup(cleaner->arena, directory);
+    cleaner->dirty[cleaner->dirty_count++] = (struct dirty_folder){arena_strdup(cleaner->arena, directory), has_new};
 }
 
 static struct cleaned_file outcome(enum clean_result result, const char *target, const char *reason)
@@ -106,7 +115,8 @@ static const char *aside_name(struct cleaner *cleaner, const struct ledger_input
 static bool take_aside(struct cleaner *cleaner, const struct ledger_input *file, const char *path, const char *aside, struct cleaned_file *out)
 {
     struct stat info;
-    if (lstat(aside, &info) == 0) { /* An earlier attempt got this far. */
+    cleaner->resumed = lstat(aside, &info) == 0;
+    if (cleaner->resumed) { /* An earlier attempt got this far. */
         if (is_same(&info, file)) return true;
         if (rename_noreplace(aside, path) != 0) {
             *out = failed(cleaner, "put back", aside);
@@ -115,6 +125,7 @@ static bool take_aside(struct cleaner *cleaner, const struct ledger_input *file,
     }
     if (lstat(path, &info) != 0) {
         *out = errno == ENOENT || errno == ENOTDIR ? outcome(CLEAN_GONE, NULL, NULL) : failed(cleaner, "look up", path);
+        if (!PLANTED(47)) mark_dirty(cleaner, file->directory, false); /* Who took it may have been killed before the sync. */
         return false;
     }
     if (!is_same(&info, file)) {
@@ -137,7 +148,7 @@ static struct cleaned_file delete_file(struct cleaner *cleaner, const struct led
     const char *aside = aside_name(cleaner, file);
     if (!take_aside(cleaner, file, path, aside, &out)) return out;
     if (unlink(aside) != 0 && errno != ENOENT) return give_back(cleaner, aside, path, "remove", aside);
-    mark_dirty(cleaner, file->directory);
+    mark_dirty(cleaner, file->directory, false);
     return outcome(CLEAN_DONE, NULL, NULL);
 }
 
@@ -150,13 +161,18 @@ static const char *target_of(struct cleaner *cleaner, const char *path)
     return arena_printf(cleaner->arena, "%s%s", base, path);
 }
 
+static char *folder_of(struct cleaner *cleaner, const char *path)
+{
+    return arena_strndup(cleaner->arena, path, (size_t)(path_basename(path) - path - 1));
+}
+
 static bool make_parent(struct cleaner *cleaner, const char *target)
 {
-    char *parent = arena_strndup(cleaner->arena, target, (size_t)(path_basename(target) - target - 1));
+    char *parent = folder_of(cleaner, target);
     if (cleaner->last_made && strcmp(parent, cleaner->last_made) == 0) return true;
     struct error err;
     error_clear(&err);
-    if (!directories_make(parent, &err)) {
+    if (!(cleaner->resumed ? directories_settle : directories_make)(parent, &err)) {
         errno = err.errno_value ? err.errno_value : ENOTDIR;
         return false;
     }
@@ -201,8 +217,11 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
     struct cleaned_file out;
     const char *aside = aside_name(cleaner, file);
     const char *wanted = target_of(cleaner, path), *target = wanted;
-    if (!take_aside(cleaner, file, path, aside, &out))
-        return out.result == CLEAN_GONE && was_moved(wanted, file) ? outcome(CLEAN_DONE, wanted, NULL) : out;
+    if (!take_aside(cleaner, file, path, aside, &out)) {
+        if (out.result != CLEAN_GONE || !was_moved(wanted, file)) return out;
+        mark_dirty(cleaner, folder_of(cleaner, wanted), true);
+        return outcome(CLEAN_DONE, wanted, NULL);
+    }
     if (!make_parent(cleaner, target)) return give_back(cleaner, aside, path, "create the folder of", target);
     for (int clash = 1; clash <= CLASH_MAX; clash++) {
         struct error err;
@@ -221,17 +240,17 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
             }
         }
         if (rc == 0) {
-            mark_dirty(cleaner, file->directory);
-            mark_dirty(cleaner, cleaner->last_made);
+            mark_dirty(cleaner, file->directory, false);
+            mark_dirty(cleaner, cleaner->last_made, true);
             return outcome(CLEAN_DONE, target, NULL);
         }
         if (errno == ENOENT && access(aside, F_OK) != 0) return outcome(CLEAN_GONE, NULL, NULL);
         if (err.condition && errno == EIO) cleaner->lost = err;
         if (errno != EEXIST) return give_back(cleaner, aside, path, "move to the archive", target);
         if (same_content(aside, target)) { /* A copy that an earlier run made; its name must be durable before the original goes. */
-            if (!directory_sync(cleaner->last_made, &cleaner->lost)) return give_back(cleaner, aside, path, "sync the folder of", target);
+            if (!PLANTED(51) && !directory_sync(cleaner->last_made, &cleaner->lost)) return give_back(cleaner, aside, path, "sync the folder of", target);
             if (unlink(aside) != 0) return give_back(cleaner, aside, path, "remove", aside);
-            mark_dirty(cleaner, file->directory);
+            mark_dirty(cleaner, file->directory, false);
             return outcome(CLEAN_DONE, target, NULL);
         }
         target = arena_printf(cleaner->arena, "%s.%d", wanted, clash);
@@ -278,13 +297,21 @@ static void count_result(struct clean_result_counts *counts, enum clean_result r
     else counts->retried++;
 }
 
+static bool sync_folders(const struct cleaner *cleaner, bool has_new, struct error *err)
+{
+    for (size_t i = 0; i < cleaner->dirty_count; i++) {
+        const struct dirty_folder *folder = &cleaner->dirty[i];
+        if (folder->has_new != has_new || access(folder->path, F_OK) != 0) continue; /* The producer removed the emptied folder. */
+        if (!directory_sync(folder->path, err)) return false;
+    }
+    return true;
+}
+
+/* First where files have come to, then where they went from: what has durably gone is durably elsewhere. */
 static bool sync_dirty(struct cleaner *cleaner, struct error *err)
 {
     if (PLANTED(14)) cleaner->dirty_count = 0;
-    for (size_t i = 0; i < cleaner->dirty_count; i++) {
-        if (access(cleaner->dirty[i], F_OK) != 0) continue; /* The producer removed the emptied folder. */
-        if (!directory_sync(cleaner->dirty[i], err)) return false;
-    }
+    if (!sync_folders(cleaner, !PLANTED(43), err) || !sync_folders(cleaner, PLANTED(43), err)) return false;
     cleaner->dirty_count = 0;
     return true;
 }

@@ -4,6 +4,7 @@
  * to `ledger`, and only then `metadata` is written. So: a ledger without metadata is repaired, metadata without a
  * ledger is damage. The lock file is taken before anything else is touched. */
 #include "base/file.h"
+#include "base/plant.h"
 #include "base/panic.h"
 #include "base/tree.h"
 #include "loader/ledger_inner.h"
@@ -328,7 +329,7 @@ static bool create_ledger(struct ledger *ledger, struct arena *arena, const char
     uuid_v4(birth.query_id);
     bool ok = kv_update(kv, write_first_state, &birth, err);
     kv_close(kv);
-    if (!ok || !directory_sync(draft, err)) return false;
+    if (!ok || !(PLANTED(50) || directory_sync(draft, err))) return false;
     if (rename(draft, path) != 0) return error_errno(err, "could not rename '%s' to '%s'", draft, path);
     ledger->is_new = true;
     return directory_sync(ledger->checkpoint, err);
@@ -395,7 +396,7 @@ static bool open_owned(struct ledger *ledger, struct arena *arena, struct error 
     const char *path = checkpoint_file(arena, checkpoint, "ledger");
     const char *metadata = checkpoint_file(arena, checkpoint, "metadata");
     if (!exists(path) && !refuse_spark(checkpoint, arena, err)) return false;
-    if (!directories_make(checkpoint, err) || !refuse_network(checkpoint, err)) return false;
+    if (!(exists(path) ? directories_make : directories_settle)(checkpoint, err) || !refuse_network(checkpoint, err)) return false;
     if (!take_lock(ledger, arena, err)) return false;
     if (!exists(path)) {
         if (exists(metadata)) return damaged(err, "the checkpoint '%s' has metadata, but its ledger is missing", checkpoint);

@@ -53,6 +53,7 @@ struct delta_sink {
     struct partition_layout layout;
     struct output *output;
     int indexed_columns;             /* Leaves that get statistics. */
+    bool begun;                      /* A batch was staged by this process; what is published before was prepared by another. */
     bool stale;                      /* The fit was made for other metadata than the snapshot's. */
     int64_t checkpoint_due;          /* Version to write a checkpoint for; -1: none. */
     bool looked_for_checkpoint;      /* The first commit makes up for one that a killed run, or another writer, did not write. */
@@ -212,7 +213,8 @@ static bool refuse_file_sink_folder(const struct sink_spec *spec, struct arena *
 static bool open_table(struct delta_sink *sink, struct error *err)
 {
     const struct sink_spec *spec = sink->spec;
-    return refuse_file_sink_folder(spec, sink->arena, err) && load_table(sink, err) && set_up(sink, err) && directories_make(spec->path, err);
+    return refuse_file_sink_folder(spec, sink->arena, err) && load_table(sink, err) && set_up(sink, err) &&
+           (sink->snapshot.version >= 0 ? directories_make : directories_settle)(spec->path, err);
 }
 
 static void free_sink(struct delta_sink *sink)
@@ -327,6 +329,7 @@ static bool delta_stage_begin(void *state, const struct batch_identity *batch, s
 {
     struct delta_sink *sink = state;
     if (!refresh_table(sink, err) || ((sink->stale || !sink->output) && !set_up(sink, err))) return false;
+    sink->begun = true;
     return output_begin(sink->output, batch, err);
 }
 
@@ -503,12 +506,21 @@ static bool fit_now(struct publication *publication, struct delta_fit *fit, stru
                          publication->sink->spec->path);
 }
 
+/* The commit is there, but a killed run may have put it there: only what the disk has is published. */
+static bool settle_log(const struct delta_sink *sink, struct error *err)
+{
+    struct arena *arena = arena_new("log");
+    bool ok = PLANTED(45) || directory_sync(path_join(arena, sink->spec->path, "_delta_log"), err);
+    arena_free(arena);
+    return ok;
+}
+
 /* Our query id at or past this batch: our own earlier success, or a second copy of the query. */
 static bool settle_existing(struct delta_sink *sink, const struct batch_identity *batch, bool after_race, struct error *err)
 {
     bool same = false;
     if (sink->txn_version == batch->batch_id && !identify(sink, batch, &same, err)) return false;
-    if (same) return true;
+    if (same) return settle_log(sink, err);
     if (!after_race) return sink->txn_version == batch->batch_id ? false : say_foreign(sink, batch, err);
     return error_set(err, COND_DELTA_CONCURRENT_TRANSACTION,
                      "another writer has committed batch %lld under this query's id to the Delta table \"%s\"", (long long)sink->txn_version, sink->spec->path);
@@ -536,7 +548,7 @@ static bool commit_batch(struct publication *publication, struct buffer *actions
         if (sink->txn_version >= publication->batch->batch_id && !PLANTED(23)) return settle_existing(sink, publication->batch, raced, err);
         if (cancel_now(&sink->spec->context->cancel)) return error_set(err, COND_INLET_CANCELLED, "the commit was stopped");
         if (!fit_now(publication, &fit, err)) return false;
-        if (!renamed && !staging_publish(sink->spec->path, publication->manifest, err)) return false;
+        if (!renamed && !staging_publish(sink->spec->path, publication->manifest, !sink->begun, err)) return false;
         renamed = true;
         if (!print_actions(publication, &fit, actions, err)) return false;
         int64_t version = sink->snapshot.version + 1;

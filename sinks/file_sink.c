@@ -1,5 +1,6 @@
 /* file_sink -- checks, the log's state, and publishing by the manifest. */
 #include "sinks/file_sink.h"
+#include "base/plant.h"
 #include "base/uri.h"
 #include "formats/sink_log.h"
 #include "sinks/sink_options.h"
@@ -80,7 +81,9 @@ static bool open_sink(struct file_sink *sink, const struct file_sink_format *for
     if (!check_schema(format, spec, &sink->layout, sink->arena, err)) return false;
     struct encoder *encoder = open_encoder(format, spec, &sink->layout, sink->arena, err);
     if (!encoder) return false;
-    if (!refuse_delta_table(spec, sink->arena, err) || !directories_make(spec->path, err)) return false;
+    if (!refuse_delta_table(spec, sink->arena, err)) return false;
+    bool is_used = access(path_join(sink->arena, spec->path, "_spark_metadata"), F_OK) == 0;
+    if (!(is_used ? directories_make : directories_settle)(spec->path, err)) return false;
     struct output_spec output = {.root = spec->path, .query_id = spec->query_id, .context = spec->context, .encoder_ops = format->encoder,
                                  .encoder = encoder, .layout = &sink->layout, .file_bytes_max = options_int(spec->options, "maxFileSize"),
                                  .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX, .keep_empty = true};
@@ -165,11 +168,19 @@ static bool file_sink_committed(void *state, const struct batch_identity *batch,
     return ok;
 }
 
+/* The batch's entry is there, but a killed run may have put it there: only what the disk has is published. */
+static bool settle_log(const struct file_sink *sink, struct arena *arena, struct error *err)
+{
+    return PLANTED(45) || directory_sync(path_join(arena, sink->spec->path, "_spark_metadata"), err);
+}
+
 /* --- a batch -------------------------------------------------------------------------------------- */
 
 static bool file_sink_stage_begin(void *state, const struct batch_identity *batch, struct error *err)
 {
-    return output_begin(((struct file_sink *)state)->output, batch, err);
+    struct file_sink *sink = state;
+    sink->begun = true;
+    return output_begin(sink->output, batch, err);
 }
 
 static struct sink_task *file_sink_task_new(void *state, uint32_t task_index, struct error *err)
@@ -215,7 +226,7 @@ static bool publish_new(const struct file_sink *sink, struct arena *arena, const
 {
     const char *path = sink->spec->path;
     bool existed;
-    if (!staging_rename(path, manifest, err) || !write_log(sink, arena, batch, manifest, &existed, err)) return false;
+    if (!staging_rename(path, manifest, !sink->begun, err) || !write_log(sink, arena, batch, manifest, &existed, err)) return false;
     if (!existed && (!staging_sync_names(path, manifest, err) || !sink_log_name(sink->log, &existed, err))) return false;
     if (!existed) return staging_settle(path, manifest, err);
     /* Between our look and our write somebody wrote it. */
@@ -231,7 +242,7 @@ static bool publish(const struct file_sink *sink, struct arena *arena, const str
     if (!sink_log_latest(sink->log, &latest, err)) return false;
     if (latest < batch->batch_id) return publish_new(sink, arena, batch, manifest, err);
     /* The log is written last: if it is ours, everything stands. */
-    return judge_log(sink, arena, batch, latest, &found, err) && found == SINK_HAS_BATCH;
+    return judge_log(sink, arena, batch, latest, &found, err) && found == SINK_HAS_BATCH && settle_log(sink, arena, err);
 }
 
 static bool file_sink_publish(void *state, const struct batch_identity *batch, const struct manifest *manifest, struct error *err)

@@ -21,6 +21,7 @@ struct file_sink {
     struct output *output;
     struct sink_log *log;
     const char *description;
+    bool begun;                 /* A batch was staged by this process; what is published before was prepared by another. */
 };
 
 extern const struct option_spec file_sink_options[];

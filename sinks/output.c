@@ -47,6 +47,7 @@ struct output {
     int64_t batch_id;
     const char *plan_digest;
     bool prepared;                      /* A manifest was given: the files are the ledger's now. */
+    bool begun;                         /* A batch was staged before, by this process. */
     struct buffer scratch;
 };
 
@@ -492,7 +493,7 @@ static void drop_batch(struct output *output)
     arena_free(output->arena);
     buffer_free(&output->scratch);
     staging_close(&output->staging);
-    *output = (struct output){.spec = output->spec, .staging = {.folder = -1}, .prepared = output->prepared};
+    *output = (struct output){.spec = output->spec, .staging = {.folder = -1}, .prepared = output->prepared, .begun = output->begun};
 }
 
 void output_free(struct output *output)
@@ -505,12 +506,14 @@ void output_free(struct output *output)
 bool output_begin(struct output *output, const struct batch_identity *batch, struct error *err)
 {
     drop_batch(output);
+    bool first = !output->begun;
+    output->begun = true;
     output->prepared = false;
     output->arena = arena_new("output");
     output->partitions.arena = output->arena;
     output->batch_id = batch->batch_id;
     output->plan_digest = arena_strdup(output->arena, batch->plan_digest);
-    return staging_begin(&output->staging, output->spec.root, output->spec.query_id, err);
+    return staging_begin(&output->staging, output->spec.root, output->spec.query_id, first, err);
 }
 
 /* A file of no rows, where it says something: Parquet's schema, a CSV header. */

@@ -23,12 +23,12 @@ static int open_root(const char *root, struct error *err)
 }
 
 /* Opens the folder `name` below `parent`, creating it durably where it is not there. Closes parent. */
-static int enter(int parent, const char *root, const char *name, struct error *err)
+static int enter(int parent, const char *root, const char *name, bool first, struct error *err)
 {
     int fd = -1;
     bool made = mkdirat(parent, name, 0755) == 0;
     if (!made && errno != EEXIST) error_errno(err, "could not create folder \"%s\" below \"%s\"", name, root);
-    else if (made && fsync(parent) != 0) error_errno(err, "could not sync the folder above \"%s\" below \"%s\"", name, root);
+    else if ((made || first) && fsync(parent) != 0) error_errno(err, "could not sync the folder above \"%s\" below \"%s\"", name, root);
     else if ((fd = openat(parent, name, FOLDER_FLAGS)) < 0) error_errno(err, "could not open folder \"%s\" below \"%s\"", name, root);
     int reason = errno;
     close(parent);
@@ -36,7 +36,7 @@ static int enter(int parent, const char *root, const char *name, struct error *e
     return fd;
 }
 
-bool staging_begin(struct staging *staging, const char *root, const char *query_id, struct error *err)
+bool staging_begin(struct staging *staging, const char *root, const char *query_id, bool first, struct error *err)
 {
     snprintf(staging->relative, sizeof staging->relative, STAGING_FOLDER "/%s", query_id);
     staging_sweep(root, query_id);
@@ -45,7 +45,7 @@ bool staging_begin(struct staging *staging, const char *root, const char *query_
     for (int tries = 0; tries < ENTER_TRIES; tries++) {
         int fd = open_root(root, err);
         if (fd < 0) return false;
-        for (size_t i = 0; fd >= 0 && i < COUNTOF(levels); i++) fd = enter(fd, root, levels[i], err);
+        for (size_t i = 0; fd >= 0 && i < COUNTOF(levels); i++) fd = enter(fd, root, levels[i], first && !PLANTED(44), err);
         staging->folder = fd;
         if (fd >= 0) return true;
         if (errno != ENOENT) return false;
@@ -67,7 +67,7 @@ int staging_reopen(const struct staging *staging, const char *name, struct error
     return fd;
 }
 
-bool staging_sync(const struct staging *staging, struct error *err) { return file_sync(staging->folder, staging->relative, err); }
+bool staging_sync(const struct staging *staging, struct error *err) { return PLANTED(48) || file_sync(staging->folder, staging->relative, err); }
 
 void staging_close(struct staging *staging)
 {
@@ -141,10 +141,13 @@ static size_t distinct_folders(struct arena *arena, const struct manifest *manif
     return count;
 }
 
-static bool make_folders(struct arena *arena, const char *root, const char **folders, size_t count, struct error *err)
+static bool make_folders(struct arena *arena, const char *root, const char **folders, size_t count, bool again, struct error *err)
 {
-    for (size_t i = 0; i < count; i++)
-        if (folders[i][0] && !directories_make(path_join(arena, root, folders[i]), err)) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!folders[i][0]) continue;
+        const char *path = path_join(arena, root, folders[i]);
+        if (!(again ? directories_settle(path, err) : directories_make(path, err))) return false;
+    }
     return true;
 }
 
@@ -183,13 +186,13 @@ static bool publish_files(const char *root, const struct manifest *manifest, str
     return ok;
 }
 
-bool staging_rename(const char *root, const struct manifest *manifest, struct error *err)
+bool staging_rename(const char *root, const struct manifest *manifest, bool again, struct error *err)
 {
     if (manifest->count == 0) return true;
     struct arena *arena = arena_new("publish");
     const char **folders;
     size_t count = distinct_folders(arena, manifest, false, &folders);
-    bool ok = make_folders(arena, root, folders, count, err) && publish_files(root, manifest, err);
+    bool ok = make_folders(arena, root, folders, count, again, err) && publish_files(root, manifest, err);
     arena_free(arena);
     return ok;
 }
@@ -205,9 +208,9 @@ bool staging_sync_names(const char *root, const struct manifest *manifest, struc
     return ok;
 }
 
-bool staging_publish(const char *root, const struct manifest *manifest, struct error *err)
+bool staging_publish(const char *root, const struct manifest *manifest, bool again, struct error *err)
 {
-    return staging_rename(root, manifest, err) && staging_sync_names(root, manifest, err);
+    return staging_rename(root, manifest, again, err) && staging_sync_names(root, manifest, err);
 }
 
 /* --- sweeping ------------------------------------------------------------------------------------- */

@@ -17,8 +17,9 @@ struct staging {
     char relative[128]; /* "_inlet/<query id>" */
 };
 
-/* Sweeps what older batches of this query left, then makes the folder. `root` must exist. */
-bool staging_begin(struct staging *staging, const char *root, const char *query_id, struct error *err) MUST_CHECK;
+/* Sweeps what older batches of this query left, then makes the folder. `root` must exist. first: of this process, so that
+ * what is there may be a killed run's and not durable yet. */
+bool staging_begin(struct staging *staging, const char *root, const char *query_id, bool first, struct error *err) MUST_CHECK;
 /* Creates a file (there is none yet) for writing; -1: *err. */
 int staging_create(const struct staging *staging, const char *name, struct error *err) MUST_CHECK;
 /* Opens a file that was synced and closed before, to append to it; -1: *err. */
@@ -28,10 +29,10 @@ bool staging_sync(const struct staging *staging, struct error *err) MUST_CHECK;
 void staging_close(struct staging *staging);
 
 /* Renames every file of the manifest that is still staged to its final name, makes the names durable. A file that stands at
- * its final name with the manifest's size is done. Any number of times (L3). */
-bool staging_publish(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
+ * its final name with the manifest's size is done. Any number of times (L3); again: another process may have begun with it. */
+bool staging_publish(const char *root, const struct manifest *manifest, bool again, struct error *err) MUST_CHECK;
 /* Its two halves, for a caller that has other files to sync: a sync between them commits the renames along with its own. */
-bool staging_rename(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
+bool staging_rename(const char *root, const struct manifest *manifest, bool again, struct error *err) MUST_CHECK;
 bool staging_sync_names(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
 /* Behind the batch's entry in the sink's log: the renames are durable where they came from, too. */
 bool staging_settle(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* crashpoint -- runs a command and stops it at its N-th state-changing system call: killed before or after it, or the call made to fail.
  *
- *   crashpoint [--only=CLASS,...] [--list=FILE] [ACTION] -- COMMAND [ARGUMENT...]
+ *   crashpoint [--only=CLASS,...] [--list=FILE] [--record=FILE] [ACTION] -- COMMAND [ARGUMENT...]
  *
  *   --kill-before=N      SIGKILL to every process of the command right before call N runs
  *   --kill-after=N       the same right after it
@@ -9,6 +9,7 @@
  *   --lie=N:ERRNO        call N runs, but its caller is told ERRNO
  *   --short=N            write N is given half its bytes
  *   --list=FILE          one line a call: number, class, name, result, path, second path (tab-separated)
+ *   --record=FILE        what each call that succeeded did, with the bytes it wrote: enough to do it again (tests/crash/powercut.py)
  *   --only=CLASS,...     what is counted; default: all but open, read and stream
  *
  * Classes: create (open that may create or truncate), write, sync, truncate, rename, link, unlink, mkdir, rmdir, attribute, and
@@ -118,7 +119,7 @@ static struct {
     long at;
     int error;
     bool counted[CLASS_COUNT];
-    FILE *list;
+    FILE *list, *record;
     long calls;
     bool hit;
     struct tracee *tracees[THREADS_MAX];
@@ -280,6 +281,81 @@ static void list(const struct tracee *tracee, const char *result)
     fflush(run.list);
 }
 
+/* --- What a call did ------------------------------------------------------------------------------------- */
+
+/* Which file that is, of all there ever are: device:inode; "-" where there is none. */
+static void identify(const char *path, bool follow_links, char out[64])
+{
+    struct stat info;
+    if ((follow_links ? stat(path, &info) : lstat(path, &info)) != 0) snprintf(out, 64, "-");
+    else snprintf(out, 64, "%llu:%llu", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+}
+
+/* The position and the flags of an open file. */
+static void look_at_fd(pid_t id, int fd, long long *position, unsigned long *flags)
+{
+    char name[64], line[128];
+    snprintf(name, sizeof name, "/proc/%d/fdinfo/%d", (int)id, fd);
+    FILE *file = fopen(name, "re");
+    if (!file) die("%s: %s", name, strerror(errno));
+    while (fgets(line, sizeof line, file)) {
+        sscanf(line, "pos: %lld", position);
+        sscanf(line, "flags: %lo", flags);
+    }
+    fclose(file);
+}
+
+/* The bytes that a write has left, read back from the file. */
+static void record_bytes(const char *file, long long offset, long long size)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) die("%s: %s", file, strerror(errno));
+    while (size > 0) {
+        char bytes[65536];
+        ssize_t got = pread(fd, bytes, size < (long long)sizeof bytes ? (size_t)size : sizeof bytes, offset);
+        if (got <= 0) die("what was written to %s cannot be read back", file);
+        fwrite(bytes, 1, (size_t)got, run.record);
+        offset += got;
+        size -= got;
+    }
+    close(fd);
+}
+
+/* A line: number, class, name, file, second file, offset (a truncate: the size; an attribute: the time), flags, length, path, second path;
+ * then that many bytes and the end of the line. */
+static void record(pid_t id, const struct tracee *tracee, const struct user_regs_struct *registers)
+{
+    long long result = (long long)registers->rax, offset = 0, length = 0;
+    if (!run.record || result < 0) return;
+    long call = tracee->shape->number;
+    unsigned long flags = 0;
+    char file[64] = "", self[64] = "-", other[64] = "-";
+    bool is_open = tracee->class == CLASS_CREATE;
+    bool by_fd = is_open || tracee->shape->fd != NONE || (call == SYS_utimensat && argument(registers, 1) == 0);
+    int fd = is_open ? (int)result : (int)argument(registers, tracee->shape->fd != NONE ? tracee->shape->fd : 0);
+    if (by_fd) snprintf(file, sizeof file, "/proc/%d/fd/%d", (int)id, fd);
+    identify(by_fd ? file : tracee->path, by_fd, self);
+    if (tracee->path2[0]) identify(tracee->path2, false, other);
+    struct stat info;
+    if (tracee->class == CLASS_WRITE) {
+        length = result;
+        look_at_fd(id, fd, &offset, &flags);
+        offset -= result;
+        if (call == SYS_pwrite64 || call == SYS_pwritev) offset = (long long)argument(registers, 3);
+        if (call == SYS_copy_file_range && argument(registers, 3)) die("copy_file_range at an offset cannot be recorded");
+    } else if (is_open) {
+        flags = call == SYS_creat ? O_CREAT | O_TRUNC : argument(registers, call == SYS_open ? 1 : 2);
+    } else if (tracee->class == CLASS_TRUNCATE && stat(by_fd ? file : tracee->path, &info) == 0) {
+        offset = (long long)info.st_size;
+    } else if (call == SYS_utimensat && stat(by_fd ? file : tracee->path, &info) == 0) {
+        offset = (long long)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    }
+    fprintf(run.record, "%ld\t%s\t%s\t%s\t%s\t%lld\t%lu\t%lld\t%s\t%s\n", tracee->number, class_names[tracee->class], tracee->shape->name, self, other,
+            offset, flags, length, tracee->path, tracee->path2);
+    if (length > 0) record_bytes(file, offset, length);
+    fputc('\n', run.record);
+}
+
 static bool is_hit(long number)
 {
     return run.action == FAIL_FROM ? number >= run.at : number == run.at && run.action != ACTION_NONE;
@@ -302,7 +378,7 @@ static void at_call(pid_t id)
     if (!run.counted[tracee->class]) return go_on(id, false, 0);
     tracee->number = ++run.calls;
     tracee->awaiting_exit = true;
-    if (!is_hit(tracee->number)) return go_on(id, run.list != NULL, 0);
+    if (!is_hit(tracee->number)) return go_on(id, run.list || run.record, 0);
     if (run.action == KILL_BEFORE) {
         list(tracee, "killed before");
         return kill_all();
@@ -335,6 +411,7 @@ static void at_exit_of_call(pid_t id)
     snprintf(result, sizeof result, "%lld", (long long)registers.rax);
     bool hit = is_hit(tracee->number);
     list(tracee, hit && run.action == KILL_AFTER ? "killed after" : result);
+    record(id, tracee, &registers);
     if (hit && run.action == KILL_AFTER) return kill_all();
     if (hit && run.action == LIE) {
         run.hit = true;
@@ -427,10 +504,11 @@ static char **parse(char **at)
         char *value = strchr(*at, '=');
         if (strncmp(*at, "--", 2) != 0 || !value) die("what is '%s'?", *at);
         *value++ = 0;
+        bool is_list = strcmp(*at, "--list") == 0;
         if (strcmp(*at, "--only") == 0) parse_only(value);
-        else if (strcmp(*at, "--list") == 0) {
-            run.list = fopen(value, "we");
-            if (!run.list) die("%s: %s", value, strerror(errno));
+        else if (is_list || strcmp(*at, "--record") == 0) {
+            FILE *file = *(is_list ? &run.list : &run.record) = fopen(value, "we");
+            if (!file) die("%s: %s", value, strerror(errno));
         } else parse_action(*at + 2, value);
     }
     if (!*at || !at[1]) die("no command behind --");
@@ -455,5 +533,6 @@ int main(int count, char **words)
         if (run.hit) fprintf(run.list, "hit %ld\n", run.at);
         fclose(run.list);
     }
+    if (run.record && fclose(run.record) != 0) die("the record could not be written");
     return run.status;
 }
