@@ -127,10 +127,15 @@ static const struct type *infer_decimal(struct arena *arena, const char *text, s
     return type_decimal(arena, precision, 0);
 }
 
+/* yyyy-MM-dd HH:mm:ss[.S], no more and no less. */
 static bool is_timestamp(const char *text, size_t size, const struct time_zone *zone)
 {
+    static const char shape[] = "0000-00-00 00:00:00.0";
     int64_t ignored;
-    return size >= 19 && (text[10] == ' ' || text[10] == 'T') && cast_timestamp(text, size, zone, &ignored);
+    if (size != 19 && size != 21) return false;
+    for (size_t i = 0; i < size; i++)
+        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i]) return false;
+    return cast_timestamp(text, size, zone, &ignored);
 }
 
 static const struct type *infer_value(const struct partition_rules *rules, struct arena *arena, const struct partition_value *value)
@@ -141,7 +146,7 @@ static const struct type *infer_value(const struct partition_rules *rules, struc
     double real;
     int32_t days;
     if (!rules->infer_types) return type_primitive(TYPE_STRING);
-    if (parse_int64(text, size, &integer)) return type_primitive(integer >= INT32_MIN && integer <= INT32_MAX ? TYPE_INT : TYPE_BIGINT);
+    if (parse_int64_java(text, size, &integer)) return type_primitive(integer >= INT32_MIN && integer <= INT32_MAX ? TYPE_INT : TYPE_BIGINT);
     const struct type *decimal = infer_decimal(arena, text, size);
     if (decimal) return decimal;
     if (parse_double_java(text, size, &real)) return type_primitive(TYPE_DOUBLE);
