@@ -1,8 +1,10 @@
 /* ledger_discovery -- what discovery asks (known?) and leaves behind (admissions, unsettled files, marks). */
 #include "base/panic.h"
+#include "base/uuid.h"
 #include "loader/ledger_inner.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ROWS_PER_TRANSACTION 10000
 
@@ -56,6 +58,75 @@ static bool known_one(struct kv_txn *txn, const struct ledger_source *source, ui
     return row_covers(txn, source, &row, mtime_us ? *mtime_us : 0, arena, known, err);
 }
 
+/* --- Many names of one folder: its rows are walked once instead of being searched for name by name ------------- */
+
+struct asked {                 /* Names by their hash, open addressing: index + 1. */
+    const char *const *names;
+    uint32_t *slots;
+    size_t slot_mask;
+    bool *known;
+    size_t count, found;
+};
+
+static struct asked asked_of(const char *const *names, bool *known, size_t count, struct arena *arena)
+{
+    size_t slots = 64;
+    while (slots < count * 2) slots *= 2;
+    struct asked asked = {names, ARENA_ARRAY(arena, uint32_t, slots), slots - 1, known, count, 0};
+    for (size_t i = 0; i < count; i++) {
+        size_t at = hash_bytes(names[i], strlen(names[i])) & asked.slot_mask;
+        while (asked.slots[at]) at = (at + 1) & asked.slot_mask;
+        asked.slots[at] = (uint32_t)i + 1;
+    }
+    return asked;
+}
+
+static void answer(struct asked *asked, struct slice name)
+{
+    for (size_t at = hash_bytes(name.data, name.size) & asked->slot_mask; asked->slots[at]; at = (at + 1) & asked->slot_mask) {
+        size_t i = asked->slots[at] - 1;
+        if (strncmp(asked->names[i], (const char *)name.data, name.size) != 0 || asked->names[i][name.size]) continue;
+        asked->found += !asked->known[i];
+        asked->known[i] = true;
+        return;
+    }
+}
+
+/* *done: all rows of the folder were seen. A folder with many more rows than names is given up. */
+static bool walk_folder(struct kv_txn *txn, enum table table, const struct key *prefix, struct asked *asked, bool *done, struct error *err)
+{
+    struct kv_cursor *cursor = kv_cursor_open(txn, table, err);
+    struct kv_row row;
+    size_t left = asked->count * 4;
+    bool ok = cursor && kv_seek(cursor, key_slice(prefix), &row, err);
+    for (; ok && row.found && left > 0 && asked->found < asked->count; left--) {
+        struct slice payload;
+        if (row.key.size <= prefix->size || memcmp(row.key.data, prefix->bytes, prefix->size) != 0) break;
+        ok = check_row(table, row.key, row.value, &payload, err);
+        if (!ok) break;
+        struct unpack in = unpack_of(payload);
+        if (table == TABLE_UNSETTLED || (enum row_kind)(get_unsigned(&in) & 7) != ROW_VANISHED) answer(asked, name_of_key(row.key));
+        ok = kv_next(cursor, &row, err);
+    }
+    *done = ok && left > 0;
+    kv_cursor_close(cursor);
+    return ok;
+}
+
+/* known[] is false for all before. */
+static bool known_by_walk(struct kv_txn *txn, const struct ledger_source *source, uint32_t directory_id, const char *const *names, size_t count,
+                          bool *known, struct arena *arena, bool *done, struct error *err)
+{
+    struct key prefix = key_of_directory(source->id, directory_id);
+    struct asked asked = asked_of(names, known, count, arena);
+    bool unsettled_done, files_done;
+    if (!walk_folder(txn, TABLE_UNSETTLED, &prefix, &asked, &unsettled_done, err) || !walk_folder(txn, TABLE_FILES, &prefix, &asked, &files_done, err)) return false;
+    *done = unsettled_done && files_done;
+    return true;
+}
+
+#define NAMES_FOR_A_WALK 32
+
 static bool known_slice(struct ledger *ledger, const struct ledger_source *source, const char *directory, const char *const *names,
                         const int64_t *mtimes_us, size_t count, bool *known, struct arena *arena, struct error *err)
 {
@@ -63,11 +134,13 @@ static bool known_slice(struct ledger *ledger, const struct ledger_source *sourc
     if (!txn) return false;
     uint32_t id;
     bool ok = directory_find(txn, source->id, directory, &id, err);
-    bool any = ok && (id != DIRECTORY_NONE || source->identity == IDENTITY_NAME);
-    for (size_t i = 0; i < count && ok; i++) {
-        known[i] = false;
+    bool any = ok && (id != DIRECTORY_NONE || source->identity == IDENTITY_NAME), walked = false;
+    memset(known, 0, count * sizeof *known);
+    arena_reset(arena);
+    if (any && source->identity == IDENTITY_PATH && count >= NAMES_FOR_A_WALK) ok = known_by_walk(txn, source, id, names, count, known, arena, &walked, err);
+    for (size_t i = 0; any && !walked && i < count && ok; i++) {
         arena_reset(arena);
-        if (any) ok = known_one(txn, source, id, names[i], mtimes_us ? &mtimes_us[i] : NULL, arena, &known[i], err);
+        if (!known[i]) ok = known_one(txn, source, id, names[i], mtimes_us ? &mtimes_us[i] : NULL, arena, &known[i], err);
     }
     kv_read_end(txn);
     return ok;
