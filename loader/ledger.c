@@ -528,6 +528,7 @@ static const char *fact_label(const char *name)
 {
     if (strcmp(name, "source.0.kind") == 0) return "a source of the kind";
     if (strcmp(name, "source.0.identity") == 0) return "files known by (fileNameOnly, allowOverwrites)";
+    if (strcmp(name, "sink.partition_by") == 0) return "an output with partitionBy";
     return name;
 }
 

@@ -17,6 +17,19 @@ int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+#define PARTITION_BY "sink.partition_by"
+
+static const char *partition_text(const struct stream *stream)
+{
+    const struct pipeline_writer *writer = &stream->pipeline->writer;
+    const char *text = "";
+    for (size_t i = 0; i < writer->partition_count; i++) text = arena_printf(stream->arena, "%s%s%s", text, i ? ", " : "", writer->partition_by[i]);
+    return text;
+}
+
+/* A Delta table knows its partition columns itself. */
+static bool is_file_sink(const struct sink_ops *sink) { return sink->needs_path && sink != &delta_sink; }
+
 /* The facts that bind a checkpoint to a query. */
 static size_t identity_facts(const struct stream *stream, struct ledger_setting facts[6])
 {
@@ -27,7 +40,20 @@ static size_t identity_facts(const struct stream *stream, struct ledger_setting 
     facts[count++] = (struct ledger_setting){"source.0.kind", pipeline->reader.settings.is_cloud_files ? "cloudFiles" : "files"};
     static const char *const identities[] = {"path", "path and mtime", "name"};
     facts[count++] = (struct ledger_setting){"source.0.identity", identities[stream->source.identity]};
+    if (is_file_sink(pipeline->writer.sink)) facts[count++] = (struct ledger_setting){PARTITION_BY, partition_text(stream)};
     return count;
+}
+
+/* Until the first batch is there nothing is bound to the layout of the output. */
+static bool free_partitions(struct stream *stream, struct error *err)
+{
+    int64_t last;
+    const char *old;
+    struct open_batch open;
+    if (!ledger_setting_get(stream->ledger, stream->arena, PARTITION_BY, &old, err) || !ledger_last_committed(stream->ledger, &last, err) ||
+        !ledger_open_batch(stream->ledger, stream->arena, &open, err)) return false;
+    if (!old || last >= 0 || open.stage == BATCH_PREPARED) return true;
+    return ledger_setting_set(stream->ledger, &(struct ledger_setting){PARTITION_BY, partition_text(stream)}, 1, err);
 }
 
 static bool folder_is_empty(const char *path)
@@ -110,7 +136,8 @@ static bool allow_new_sink(struct stream *stream, struct error *err)
     }
     if (!refuse_other_query(stream, old_path, err)) return false;
     log_event(stream->context, LOG_WARN, "sink.changed", "from=%s to=%s", old_path, path);
-    struct ledger_setting moved[] = {{"sink.path", path}, {"sink.format", writer->sink->name}, {SINK_FIRST_BATCH, arena_printf(stream->arena, "%" PRId64, last + 1)}};
+    struct ledger_setting moved[] = {{"sink.path", path}, {"sink.format", writer->sink->name}, {SINK_FIRST_BATCH, arena_printf(stream->arena, "%" PRId64, last + 1)},
+                                      {PARTITION_BY, partition_text(stream)}};
     return ledger_setting_set(stream->ledger, moved, COUNTOF(moved), err);
 }
 
@@ -118,7 +145,7 @@ static bool bind_checkpoint(struct stream *stream, struct error *err)
 {
     struct ledger_setting facts[6];
     size_t count = identity_facts(stream, facts);
-    if (!allow_new_sink(stream, err)) return false;
+    if (!allow_new_sink(stream, err) || !free_partitions(stream, err)) return false;
     if (ledger_facts_check(stream->ledger, facts, count, err) && note_query(stream, err)) return true;
     return error_context(err, "opening checkpoint \"%s\"", stream->pipeline->writer.checkpoint);
 }

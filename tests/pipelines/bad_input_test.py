@@ -578,6 +578,26 @@ def checkpoint_of_another_query():
     equal([len(rows(p)) for p in ("out", "out2")], [1, 1])
 
 @test
+def other_partitions():
+    """partitionBy of a file sink cannot change once rows are there: no reader takes a folder of two layouts; a new output may have another"""
+    pipeline(trigger={"availableNow": True})
+    once()
+    pipeline(partition_by="b")  # Nothing is there yet.
+    land("landing/a.json", GOOD)
+    once()
+    for change in (None, ["b", "a"]):
+        pipeline(partition_by=change)
+        has(once(code=78).err, "[INLET_CHECKPOINT_MISMATCH]", "partitionBy 'b'", "p.yaml")
+    land("landing/b.json", GOOD)
+    pipeline(start="out2")
+    once()
+    pipeline(start="out2", partition_by="b")
+    once(code=78)
+    pipeline(start="out2")
+    once()
+    equal([len(rows(p)) for p in ("out", "out2")], [1, 1])
+
+@test
 def sink_of_another():
     """An output folder whose log is another query's is refused, not appended to and not trusted"""
     pipeline()
