@@ -3,6 +3,7 @@
 #include "base/panic.h"
 #include "base/workers.h"
 #include "loader/raw_text.h"
+#include "loader/tasks.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -112,9 +113,8 @@ static bool leaves_plan(enum condition condition)
            condition == COND_INLET_PERMISSION || condition == COND_INLET_IO;
 }
 
-static void fail_reading(struct run *run, size_t index, const struct error *err)
+static void fail_reading(struct run *run, size_t index, const struct source_task *task, const struct error *err)
 {
-    const struct source_task *task = &run->execution->tasks[index];
     if (leaves_plan(err->condition))
         for (size_t i = 0; i < task->range_count; i++)
             if (strncmp(task->ranges[i].path, err->file, sizeof err->file - 1) == 0) { /* It keeps so much of a long path. */
@@ -127,14 +127,35 @@ static void fail_reading(struct run *run, size_t index, const struct error *err)
 struct worker_state {
     struct scan *scan;
     struct chunk in, out;
+    struct arena *arena;             /* Of the task at work: */
+    struct source_task task;
+    struct range_outcome *outcomes;  /* One per range of it. */
 };
+
+/* Ranges of one file may be those of several tasks, and so of several workers: under the lock. */
+static void add_outcomes(struct run *run, const struct worker_state *state)
+{
+    for (size_t i = 0; i < state->task.range_count; i++) {
+        const struct range_outcome *from = &state->outcomes[i];
+        struct file_outcome *to = &run->execution->outcomes[state->task.file_index[i]];
+        to->rows += from->rows;
+        to->records_framed += from->records_framed;
+        to->records_bad += from->records_bad;
+        to->records_dropped += from->records_dropped;
+        to->records_surplus += from->records_surplus;
+        to->bytes += from->bytes;
+        if (!from->ignored_corrupt) continue;
+        to->state = OUTCOME_CORRUPT;
+        to->note = arena_strdup(run->execution->notes, from->damage);
+    }
+}
 
 static bool add_chunk(struct run *run, struct worker_state *state, size_t index, struct sink_task *task, struct error *err)
 {
     const struct execution *execution = run->execution;
     struct chunk *chunk = &state->in;
     if (execution->project) {
-        if (!project_chunk(execution->project, &state->in, execution->constants, execution->tasks[index].file_index, &state->out,
+        if (!project_chunk(execution->project, &state->in, execution->constants, state->task.file_index, &state->out,
                            execution->context->budget, err)) return false;
         chunk = &state->out;
     }
@@ -149,17 +170,23 @@ static bool add_chunk(struct run *run, struct worker_state *state, size_t index,
     return true;
 }
 
-static void count_live(const struct execution *execution, size_t index)
+static void count_live(const struct execution *execution, const struct source_task *task)
 {
     if (!execution->live) return;
-    atomic_fetch_add_explicit(&execution->live->bytes, execution->tasks[index].bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&execution->live->files, (int64_t)execution->tasks[index].range_count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&execution->live->bytes, task->bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&execution->live->files, (int64_t)task->range_count, memory_order_relaxed);
+}
+
+/* From here on some workers have nothing to do. */
+static bool is_last_round(const struct execution *execution, size_t index)
+{
+    unsigned workers = execution->context->thread_count ? execution->context->thread_count : 1;
+    return index >= execution->task_count - execution->task_count % workers;
 }
 
 static bool run_task(struct run *run, struct worker_state *state, size_t index)
 {
     const struct execution *execution = run->execution;
-    const struct source_task *work = &execution->tasks[index];
     struct error err;
     error_clear(&err);
     struct sink_task *task = execution->sink_ops->task_new(execution->sink, (uint32_t)index, &err);
@@ -167,7 +194,10 @@ static bool run_task(struct run *run, struct worker_state *state, size_t index)
         fail_run(run, index, &err, FAILURE_SINK, 0);
         return false;
     }
-    execution->reader_ops->scan_begin(state->scan, work->ranges, work->range_count, &execution->outcomes[execution->outcome_start[index]]);
+    arena_reset(state->arena);
+    state->task = task_resolve(state->arena, &execution->tasks[index], execution->files, is_last_round(execution, index));
+    state->outcomes = ARENA_ARRAY(state->arena, struct range_outcome, state->task.range_count + 1);
+    execution->reader_ops->scan_begin(state->scan, state->task.ranges, state->task.range_count, state->outcomes);
     for (;;) {
         if (is_failed(run)) goto drop;
         if (cancel_now(&execution->context->cancel)) {
@@ -177,7 +207,7 @@ static bool run_task(struct run *run, struct worker_state *state, size_t index)
         }
         enum pull pull = execution->reader_ops->scan_next(state->scan, &state->in, &err);
         if (pull == PULL_FAILED) {
-            fail_reading(run, index, &err);
+            fail_reading(run, index, &state->task, &err);
             goto drop;
         }
         if (pull == PULL_END) break;
@@ -190,8 +220,9 @@ static bool run_task(struct run *run, struct worker_state *state, size_t index)
         fail_run(run, index, &err, FAILURE_SINK, 0);
         goto drop;
     }
-    count_live(execution, index);
+    count_live(execution, &state->task);
     pthread_mutex_lock(&run->hand.lock);
+    add_outcomes(run, state);
     run->hand.done[index] = task;
     pthread_mutex_unlock(&run->hand.lock);
     return true;
@@ -214,6 +245,7 @@ static void worker_main(void *user, unsigned worker)
         fail_run(run, 0, &err, FAILURE_DATA, 0);
         return;
     }
+    state.arena = arena_new("task");
     chunk_init(&state.in, execution->read_schema);
     chunk_init(&state.out, execution->output_schema);
     size_t index;
@@ -222,6 +254,7 @@ static void worker_main(void *user, unsigned worker)
     chunk_fini(&state.out);
     chunk_fini(&state.in);
     execution->reader_ops->scan_free(state.scan);
+    arena_free(state.arena);
 }
 
 bool execute_batch(const struct execution *execution, struct execution_result *result, struct error *err)

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "engine/project.h"
 #include "formats/format.h"
+#include "loader/ledger.h"
 #include "sinks/sink.h"
 #include "sources/source.h"
 #include <stdatomic.h>
@@ -27,11 +28,12 @@ struct execution {
     size_t raw_text_count;
     const struct sink_ops *sink_ops;
     void *sink;
-    const struct source_task *tasks;
+    const struct ledger_input *files;       /* Of the batch. */
+    const struct plan_task *tasks;          /* As planned; each becomes ranges when its turn comes. */
     size_t task_count;
     int64_t input_bytes;                    /* Estimate, to decide on threads. */
-    struct range_outcome *outcomes;         /* One per range, in task order. */
-    const size_t *outcome_start;            /* First outcome of each task. */
+    struct file_outcome *outcomes;          /* One per file: what its ranges gave is added up here. */
+    struct arena *notes;                    /* Of the outcomes' texts. */
     struct live_counts *live;               /* May be NULL. */
 };
 

@@ -195,13 +195,14 @@ struct ledger_input input_of(uint32_t source_id, const struct run_file *file, co
 struct input_list {
     struct ledger_input *items;
     size_t count, capacity;
+    size_t expected;           /* 0: not known. Where it is, the list of a million files is not copied as it grows. */
     int64_t bytes;
 };
 
 static void list_add(struct input_list *list, struct arena *arena, const struct ledger_input *input)
 {
     if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 256;
+        size_t capacity = list->capacity ? list->capacity * 2 : list->expected ? list->expected : 256;
         struct ledger_input *items = ARENA_ARRAY(arena, struct ledger_input, capacity);
         if (list->count) memcpy(items, list->items, list->count * sizeof *items);
         list->items = items;
@@ -289,6 +290,8 @@ bool pending_take(struct kv_txn *txn, const struct ledger_state *state, const st
     struct open_record open;
     bool ok = open_record_load(txn, state, scratch, &open, err);
     if (ok && open.stage == BATCH_PLANNED) take.open = &open.plan;
+    if (ok && !limits->bytes_max) take.list.expected = (size_t)state->counts.files[FILE_PENDING];
+    if (limits->files_max && (size_t)limits->files_max < take.list.expected) take.list.expected = (size_t)limits->files_max;
     ok = ok && take_runs(&take, txn, err);
     arena_free(scratch);
     if (!ok) return false;
@@ -313,9 +316,11 @@ bool ledger_take(struct ledger *ledger, const struct ledger_source *source, cons
 
 struct source_range *plan_ranges(struct arena *arena, const struct ledger_input *files, size_t count, uint32_t schema_version, size_t *range_count)
 {
-    struct ledger_input *sorted = ARENA_ARRAY(arena, struct ledger_input, count + 1);
-    if (count) memcpy(sorted, files, count * sizeof *sorted);
-    if (count) qsort(sorted, count, sizeof *sorted, compare_inputs);
+    struct ledger_input *copy = NULL;
+    for (size_t i = 1; i < count && !copy; i++)
+        if (compare_inputs(&files[i - 1], &files[i]) > 0) copy = ARENA_ARRAY(arena, struct ledger_input, count);
+    if (copy) qsort(memcpy(copy, files, count * sizeof *copy), count, sizeof *copy, compare_inputs);
+    const struct ledger_input *sorted = copy ? copy : files;
     size_t breaks = 0;
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || sorted[i].source_id != sorted[i - 1].source_id || sorted[i].ordinal != sorted[i - 1].ordinal + 1) breaks++;
@@ -410,7 +415,7 @@ bool ledger_open_batch(struct ledger *ledger, struct arena *arena, struct open_b
     if (ok) *out = (struct open_batch){.stage = record.stage};
     if (ok && record.stage != BATCH_NONE) fill_open_batch(out, &record);
     if (ok && record.stage == BATCH_PLANNED) {
-        struct input_collector collector = {.arena = arena, .directories = {.arena = arena}};
+        struct input_collector collector = {.arena = arena, .directories = {.arena = arena}, .list = {.expected = (size_t)record.planned_files}};
         ok = each_planned(txn, &record.plan, collect_input, &collector, err);
         out->files = collector.list.items;
         out->file_count = collector.list.count;
@@ -561,10 +566,13 @@ bool ledger_unplan(struct ledger *ledger, int64_t batch_id, struct error *err) {
 
 /* --- Prepare ------------------------------------------------------------------------------------------------------ */
 
+enum { DONE_SLICE = 8192 };    /* Finished files are written by so many: a batch of a million is not gathered first. */
+
 struct prepare_job {
     const struct prepared *prepared;
     struct open_record open;
-    struct run_file *files;    /* Of the source that is being gathered. */
+    struct run_file *files;    /* Of the source that is being gathered; DONE_SLICE of them at most. */
+    struct arena *names;       /* Theirs. */
     size_t count, next;        /* `next`: the outcome that the next file must have. */
     uint32_t source_id;
     struct change *change;
@@ -575,6 +583,7 @@ static bool flush_done(struct prepare_job *job, struct error *err)
     if (job->count == 0) return true;
     bool ok = runs_write(job->change, TABLE_DONE, job->source_id, job->prepared->batch_id, job->files, job->count, err);
     job->count = 0;
+    arena_reset(job->names);
     return ok;
 }
 
@@ -593,11 +602,11 @@ static bool gather_done(void *user, struct kv_txn *txn, uint32_t source_id, cons
     const struct file_outcome *outcome = &job->prepared->outcomes[job->next++];
     invariant(outcome->source_id == source_id && outcome->ordinal == file->ordinal);
     check_outcome(outcome);
-    if (job->source_id != source_id && !flush_done(job, err)) return false;
+    if ((job->source_id != source_id || job->count == DONE_SLICE) && !flush_done(job, err)) return false;
     job->source_id = source_id;
     struct run_file *done = &job->files[job->count++];
     *done = *file;
-    done->name = arena_strdup(job->change->scratch, file->name);
+    done->name = arena_strdup(job->names, file->name);
     done->outcome = *outcome;
     job->open.rows += outcome->rows;
     job->open.records_bad += outcome->records_bad;
@@ -631,8 +640,11 @@ static bool prepare_body(struct change *change, void *user, struct error *err)
     invariant(prepared->batch_id == change->state.last_batch + 1);       /* L5 */
     struct prepare_job job = {.prepared = prepared, .change = change};
     if (!open_record_load(change->txn, &change->state, change->scratch, &job.open, err)) return false;
-    job.files = ARENA_ARRAY(change->scratch, struct run_file, prepared->outcome_count + 1);
-    if (!move_to_done(change, &job, err)) return false;
+    job.files = ARENA_ARRAY(change->scratch, struct run_file, prepared->outcome_count < DONE_SLICE ? prepared->outcome_count + 1 : DONE_SLICE);
+    job.names = arena_new("prepare");
+    bool moved = move_to_done(change, &job, err);
+    arena_free(job.names);
+    if (!moved) return false;
     job.open.manifest = prepared->manifest;
     job.open.state_version = prepared->state_version;
     job.open.rows_out = prepared->rows_out;

@@ -23,17 +23,31 @@ static struct batch_identity identity_of(const struct plan *plan)
     return (struct batch_identity){plan->batch_id, plan->plan_digest, plan->batch_time_us};
 }
 
+/* A long text is digested piece by piece, each with the digest of those before it in front: the list of a million files is never in memory. */
+static void fold(struct buffer *text, size_t size_max)
+{
+    if (text->size < size_max) return;
+    char digest[DIGEST_TEXT_SIZE];
+    digest_text(text->data, text->size, digest);
+    buffer_clear(text);
+    buffer_text(text, digest);
+}
+
 /* Everything that decides the bytes of the batch: the same digest means the same output. */
 static const char *digest_plan(struct arena *arena, const struct plan *plan, const struct ledger_input *files, size_t count)
 {
+    enum { FOLD_BYTES = 64 << 10 };
     struct buffer text = {0};
     buffer_printf(&text, "%" PRId64 " %" PRId64 " %s\n", plan->batch_id, plan->batch_time_us, plan->pipeline_digest);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         buffer_printf(&text, "%" PRId64 " %s/%s %" PRId64 " %" PRId64 "\n", files[i].ordinal, files[i].directory, files[i].name, files[i].size, files[i].mtime_us);
+        fold(&text, FOLD_BYTES);
+    }
     for (size_t i = 0; i < plan->task_count; i++)
         for (size_t j = 0; j < plan->tasks[i].count; j++) {
             const struct plan_piece *piece = &plan->tasks[i].pieces[j];
             buffer_printf(&text, "%zu %u %" PRId64 " %" PRId64 "\n", i, piece->file_index, piece->start, piece->end);
+            fold(&text, FOLD_BYTES);
         }
     char *digest = arena_alloc(arena, DIGEST_TEXT_SIZE);
     digest_text(text.data, text.size, digest);
@@ -65,23 +79,21 @@ void stream_recut(struct stream *stream, struct plan *plan, const struct ledger_
 
 struct batch_run {
     struct open_batch *open;
-    struct source_task *tasks;
-    struct range_outcome *outcomes;
-    size_t *outcome_start, outcome_count;
+    struct arena *arena;               /* Of this run: what a run that failed took is given back before the next. */
+    struct file_outcome *outcomes;     /* One per file. */
     struct chunk constants;
     struct execution_result result;
 };
 
-static void lay_out_outcomes(struct arena *arena, struct batch_run *run)
+static void lay_out_outcomes(struct batch_run *run)
 {
-    const struct plan *plan = &run->open->plan;
-    run->outcome_start = ARENA_ARRAY(arena, size_t, plan->task_count + 1);
-    run->outcome_count = 0;
-    for (size_t i = 0; i < plan->task_count; i++) {
-        run->outcome_start[i] = run->outcome_count;
-        run->outcome_count += plan->tasks[i].count;
+    const struct open_batch *open = run->open;
+    run->outcomes = ARENA_ARRAY(run->arena, struct file_outcome, open->file_count + 1);
+    for (size_t i = 0; i < open->file_count; i++) {
+        run->outcomes[i].source_id = open->files[i].source_id;
+        run->outcomes[i].ordinal = open->files[i].ordinal;
+        run->outcomes[i].state = open->files[i].size == 0 ? OUTCOME_EMPTY : OUTCOME_INGESTED;
     }
-    run->outcomes = ARENA_ARRAY(arena, struct range_outcome, run->outcome_count + 1);
 }
 
 static bool stage_batch(struct stream *stream, struct batch_run *run, struct error *err)
@@ -93,13 +105,12 @@ static bool stage_batch(struct stream *stream, struct batch_run *run, struct err
         run->result.kind = FAILURE_SINK;
         return false;
     }
-    lay_out_outcomes(stream->batch_arena, run);
-    run->tasks = tasks_resolve(stream->batch_arena, &open->plan, open->files, stream->context->thread_count, true);
+    lay_out_outcomes(run);
     struct execution execution = {
         .context = stream->context, .reader_ops = stream->pipeline->reader.reader, .reader = stream->resolved.reader,
         .read_schema = stream->resolved.read_schema, .project = stream->resolved.passes_through ? NULL : &stream->resolved.plan,
         .output_schema = stream->resolved.output_schema, .constants = &run->constants, .sink_ops = ops, .sink = stream->sink,
-        .tasks = run->tasks, .task_count = open->plan.task_count, .outcomes = run->outcomes, .outcome_start = run->outcome_start,
+        .files = open->files, .tasks = open->plan.tasks, .task_count = open->plan.task_count, .outcomes = run->outcomes, .notes = run->arena,
         .live = &stream->live.counts};
     if (ops == &parquet_sink || ops == &delta_sink) { /* Their readers refuse a file with text that is no UTF-8. */
         execution.raw_text = stream->resolved.raw_text;
@@ -113,35 +124,6 @@ static bool stage_batch(struct stream *stream, struct batch_run *run, struct err
     else ok = execute_batch(&execution, &run->result, err);
     chunk_fini(&run->constants);
     return ok;
-}
-
-/* The outcome of each file from those of its ranges. */
-static struct file_outcome *gather_outcomes(struct stream *stream, struct batch_run *run, int64_t *rows)
-{
-    const struct open_batch *open = run->open;
-    struct file_outcome *files = ARENA_ARRAY(stream->batch_arena, struct file_outcome, open->file_count + 1);
-    for (size_t i = 0; i < open->file_count; i++) {
-        files[i].source_id = open->files[i].source_id;
-        files[i].ordinal = open->files[i].ordinal;
-        files[i].state = open->files[i].size == 0 ? OUTCOME_EMPTY : OUTCOME_INGESTED;
-    }
-    for (size_t i = 0; i < open->plan.task_count; i++)
-        for (size_t j = 0; j < open->plan.tasks[i].count; j++) {
-            const struct range_outcome *from = &run->outcomes[run->outcome_start[i] + j];
-            struct file_outcome *to = &files[open->plan.tasks[i].pieces[j].file_index];
-            to->rows += from->rows;
-            to->records_framed += from->records_framed;
-            to->records_bad += from->records_bad;
-            to->records_dropped += from->records_dropped;
-            to->records_surplus += from->records_surplus;
-            to->bytes += from->bytes;
-            *rows += from->rows;
-            if (from->ignored_corrupt) {
-                to->state = OUTCOME_CORRUPT;
-                to->note = from->damage;
-            }
-        }
-    return files;
 }
 
 /* L6, first half: what the readers say they gave is what the sink was given. */
@@ -158,7 +140,8 @@ static bool prepare_batch(struct stream *stream, struct batch_run *run, struct m
 {
     const struct sink_ops *ops = stream->pipeline->writer.sink;
     int64_t rows = 0;
-    struct file_outcome *outcomes = gather_outcomes(stream, run, &rows);
+    const struct file_outcome *outcomes = run->outcomes;
+    for (size_t i = 0; i < run->open->file_count; i++) rows += outcomes[i].rows;
     if (!ops->prepare(stream->sink, stream->batch_arena, manifest, err) || !check_counts(run, rows, manifest, err)) return false;
     struct buffer text = {0};
     manifest_print(manifest, &text);
@@ -281,6 +264,16 @@ static bool explain_failure(const struct open_batch *open, struct error *err)
     return error_context(err, "running batch %" PRId64, open->plan.batch_id);
 }
 
+/* One run of plan(N), to prepared(N) if all goes well. False: it was not even staged. */
+static bool try_batch(struct stream *stream, struct batch_run *run, struct manifest *manifest, bool *prepared, struct error *err)
+{
+    run->arena = arena_new("run");
+    bool staged = stage_batch(stream, run, err);
+    *prepared = staged && prepare_batch(stream, run, manifest, err);
+    arena_free(run->arena);
+    return staged;
+}
+
 /* Runs plan(N) to its commit; files may leave it on the way. */
 /* From prepared(N) on: publish, commit, tell. */
 static bool finish_batch(struct stream *stream, const struct open_batch *open, const struct manifest *manifest, struct batch_clock *clock, struct error *err)
@@ -308,12 +301,10 @@ static bool run_planned(struct stream *stream, struct open_batch *open, struct b
         if (open->file_count == 0) return ledger_unplan(stream->ledger, open->plan.batch_id, err);
         if (!stream_resolve(stream, open->files, open->file_count, err) || !check_sink(stream, &open->plan, false, err)) return false;
         show_live(stream, open);
-        if (stage_batch(stream, &run, err)) {
-            if (prepare_batch(stream, &run, &manifest, err)) break;
-            stream->pipeline->writer.sink->abort(stream->sink);
-            return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
-        }
+        bool prepared, staged = try_batch(stream, &run, &manifest, &prepared, err);
+        if (prepared) break;
         stream->pipeline->writer.sink->abort(stream->sink);
+        if (staged) return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
         if (!stream_mend_plan(stream, open, &run.result, err)) return explain_failure(open, err);
     }
     clock->add_ms = monotonic_ms() - start;

@@ -86,29 +86,22 @@ const char *input_path(struct arena *arena, const struct ledger_input *file) { r
 /* Below this a thread costs more than it gives. */
 enum { READ_AHEAD_FROM = 1 << 20 };
 
-struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, unsigned workers, bool check_unchanged)
+struct source_task task_resolve(struct arena *arena, const struct plan_task *from, const struct ledger_input *files, bool read_ahead)
 {
-    size_t last_round = plan->task_count - plan->task_count % (workers ? workers : 1); /* From here on some workers have nothing to do. */
-    struct source_task *tasks = ARENA_ARRAY(arena, struct source_task, plan->task_count + 1);
+    struct source_task task = {.range_count = from->count};
     uint32_t last = UINT32_MAX;
     const char *path = NULL;
-    for (size_t i = 0; i < plan->task_count; i++) {
-        const struct plan_task *from = &plan->tasks[i];
-        struct source_task *task = &tasks[i];
-        task->range_count = from->count;
-        task->ranges = ARENA_ARRAY(arena, struct file_range, from->count + 1);
-        task->file_index = ARENA_ARRAY(arena, uint32_t, from->count + 1);
-        for (size_t j = 0; j < from->count; j++) {
-            const struct plan_piece *piece = &from->pieces[j];
-            const struct ledger_input *file = &files[piece->file_index];
-            if (piece->file_index != last) path = input_path(arena, file);
-            last = piece->file_index;
-            int64_t size = check_unchanged ? file->size : -1, mtime = check_unchanged ? file->mtime_us : -1;
-            task->ranges[j] = (struct file_range){path, piece->start, piece->end, size, mtime, check_unchanged ? file->inode : 0,
-                                                  i >= last_round && file->size >= READ_AHEAD_FROM};
-            task->file_index[j] = piece->file_index;
-            task->bytes += (piece->end < 0 ? file->size : piece->end) - piece->start;
-        }
+    task.ranges = ARENA_ARRAY(arena, struct file_range, from->count + 1);
+    task.file_index = ARENA_ARRAY(arena, uint32_t, from->count + 1);
+    for (size_t i = 0; i < from->count; i++) {
+        const struct plan_piece *piece = &from->pieces[i];
+        const struct ledger_input *file = &files[piece->file_index];
+        if (piece->file_index != last) path = input_path(arena, file);
+        last = piece->file_index;
+        task.ranges[i] = (struct file_range){path, piece->start, piece->end, file->size, file->mtime_us, file->inode,
+                                             read_ahead && file->size >= READ_AHEAD_FROM};
+        task.file_index[i] = piece->file_index;
+        task.bytes += (piece->end < 0 ? file->size : piece->end) - piece->start;
     }
-    return tasks;
+    return task;
 }

@@ -10,6 +10,6 @@
 struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *files, size_t file_count,
                             const struct reader_ops *ops, const struct reader *reader, size_t *task_count);
 
-/* The work of a plan's tasks: ranges with paths, sizes and times as planned. `check_unchanged` off: sizes are not compared. */
-struct source_task *tasks_resolve(struct arena *arena, const struct plan *plan, const struct ledger_input *files, unsigned workers, bool check_unchanged);
+/* The work of a planned task: ranges with paths, and sizes and times as planned. read_ahead: some workers have nothing to do. */
+struct source_task task_resolve(struct arena *arena, const struct plan_task *from, const struct ledger_input *files, bool read_ahead);
 const char *input_path(struct arena *arena, const struct ledger_input *file);

@@ -82,6 +82,16 @@ def settings_of_a_planned_batch():
     equal([r for r in rows("out", "json") if r.get("a") == 1], [{"a": 1, "t": "2026-07-01T12:00:00.000-04:00"}])
 
 @test
+def many_small_files():
+    """A first batch without a limit takes little memory for each of its files"""
+    pipeline()
+    write("landing/f0.json", GOOD)
+    for i in range(1, 50000):
+        os.link("landing/f0.json", f"landing/f{i}.json")
+    measured("once", "p.yaml", limit=50 << 20)
+    equal(len(rows("out")), 50000)
+
+@test
 def unreadable():
     """A file without read permission is failed with its reason, the others are loaded, exit 3"""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
