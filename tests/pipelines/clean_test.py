@@ -269,4 +269,74 @@ def killed_while_cleaning():
     with other_disk("disk"):
         torture("disk/archive", "out2", "ck2")
 
+DAY = 86400
+
+@test
+def delete_after_days():
+    """DELETE: nothing before the retention of 8 days is over, each file once after it, counted from its own commit, whatever was restarted"""
+    move(None, retention="8 days", mode="DELETE")
+    land("landing/a.json", row(1))
+    equal(once(env=doors(clock=0)).summary["cleaned_files"], 0)
+    land("landing/b.json", row(2))
+    os.utime("landing/b.json", (1, 1))  # The age of a file does not matter.
+    equal(once(env=doors(clock=4 * DAY)).summary["cleaned_files"], 0)
+    equal(once(env=doors(clock=8 * DAY - 60)).summary["cleaned_files"], 0)
+    equal(tree("landing"), {"a.json", "b.json"})
+    equal(once(env=doors(clock=-8 * DAY)).summary["cleaned_files"], 0, "a clock that went back")
+    equal(once(env=doors(clock=8 * DAY + 60)).summary["cleaned_files"], 1)
+    equal(tree("landing"), {"b.json"})
+    equal([state_of("a.json")["cleaned"], state_of("b.json")["cleaned"]], [True, False])
+    equal(once(env=doors(clock=8 * DAY + 60)).summary["cleaned_files"], 0, "once")
+    equal(once(env=doors(clock=12 * DAY + 60)).summary["cleaned_files"], 1)
+    equal(tree("landing"), set())
+    equal([once(env=doors(clock=40 * DAY)).summary["cleaned_files"], ids()], [0, [1, 2]])
+
+@test
+def delete_leaves_what_came_since():
+    """DELETE after days: a file that was replaced since it was loaded stays, for good, and says why"""
+    move(None, retention="8 days", mode="DELETE")
+    land("landing/a.json", row(1))
+    once()
+    land("landing/a.json", row(5))
+    equal(once(env=doors(clock=9 * DAY)).summary["cleaned_files"], 0)
+    equal(open("landing/a.json").read(), row(5))
+    has(state_of("a.json")["clean_reason"], "replaced after it was read")
+    equal(once(env=doors(clock=90 * DAY)).summary["cleaned_files"], 0)
+    equal([tree("landing"), ids()], [{"a.json"}, [1]])
+
+@test
+def moved_after_days():
+    """MOVE after 30 days, the default: not before, once after it, by the setting now in force, and beside other batches' files"""
+    reader = {"cloudFiles.format": "json", "cloudFiles.cleanSource": "MOVE", "cloudFiles.cleanSource.moveDestination": "moved"}
+    pipeline(fmt="cloudFiles", reader=reader)
+    land("landing/x/a.json", row(1))
+    once()
+    equal(once(env=doors(clock=30 * DAY - 60)).summary["cleaned_files"], 0)
+    land("landing/b.json", row(2))
+    equal(once(env=doors(clock=30 * DAY + 60)).summary["cleaned_files"], 1)
+    equal([tree("landing"), tree("moved")], [{"b.json"}, {"x/a.json"}])
+    pipeline(fmt="cloudFiles", reader={**reader, "cloudFiles.cleanSource.retentionDuration": "1 day"})
+    equal(once(env=doors(clock=31 * DAY)).summary["cleaned_files"], 0)
+    equal(once(env=doors(clock=31 * DAY + 120)).summary["cleaned_files"], 1)
+    equal([tree("landing"), tree("moved"), ids()], [set(), {"x/a.json", "b.json"}, [1, 2]])
+    equal(open("moved/b.json").read(), row(2))
+
+@test
+def killed_before_retention():
+    """A service that was killed cleans in its next life what became due meanwhile, without a new file"""
+    move(retention="8 days")
+    land("landing/a.json", row(1))
+    with service() as p:
+        deadline = time.time() + 20
+        while time.time() < deadline and not os.path.exists("out/_spark_metadata/0"): time.sleep(0.05)
+        time.sleep(0.5)
+        p.kill()
+    equal([ids(), tree("landing")], [[1], {"a.json"}])
+    with service(env=doors(clock=8 * DAY + 60)) as p:
+        deadline = time.time() + 20
+        while time.time() < deadline and tree("landing"): time.sleep(0.05)
+        p.send_signal(signal.SIGTERM)
+        p.wait(20)
+    equal([tree("landing"), tree("moved"), ids()], [set(), {"a.json"}, [1]])
+
 main()

@@ -139,6 +139,14 @@ def rows(path="out", fmt="parquet"):
 def files(*words):
     return [json.loads(line) for line in inlet("files", "--json", *(words or ("p.yaml",))).out.strip().split("\n") if line]
 
+DOORS = os.environ.get("DOORS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/doors.so"))
+
+def doors(**settings):
+    """Environment under which the clock is moved or reads fail: see tests/crash/doors.c."""
+    if "/san/" in os.path.realpath(INLET) or "/tsan/" in os.path.realpath(INLET): raise Skip("the sanitizers must be loaded first")
+    if not os.path.exists(DOORS): raise Skip(f"needs {DOORS}: make unit")
+    return {"LD_PRELOAD": DOORS, **{f"DOORS_{k.upper()}": str(v) for k, v in settings.items()}}
+
 @contextlib.contextmanager
 def service(*words, env=None):
     p = subprocess.Popen([INLET, "run", *(words or ("p.yaml",))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

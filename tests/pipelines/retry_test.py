@@ -3,13 +3,7 @@ import json, os, shutil, signal, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import *
 
-DOORS = os.environ.get("DOORS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/doors.so"))
 LINE = '{"a": 1}\n'
-
-def doors(**settings):
-    if "/san/" in os.path.realpath(INLET): raise Skip("the sanitizers must be loaded first")
-    if not os.path.exists(DOORS): raise Skip(f"needs {DOORS}: make unit")
-    return {"LD_PRELOAD": DOORS, **{f"DOORS_{k.upper()}": str(v) for k, v in settings.items()}}
 
 def state(name):
     found = [f for f in files() if os.path.basename(f["path"]) == name]
