@@ -1,8 +1,8 @@
 /* chunk -- columns of equal length: the unit of work between rooms.
  *
- * At most CHUNK_ROWS_MAX rows and about CHUNK_TEXT_MAX bytes of text. One owner at a time; lending
- * is by const pointer. `segments` map row ranges to where they came from. `selection`, where set, names
- * the rows that count, ascending; chunk_compact() applies it. */
+ * At most CHUNK_ROWS_MAX rows and about CHUNK_TEXT_MAX bytes of text; where a JSON array begins, some times
+ * that. One owner at a time; lending is by const pointer. `segments` map row ranges to where they came from.
+ * `selection`, where set, names the rows that count, ascending; chunk_compact() applies it. */
 #pragma once
 #include "columns/column.h"
 

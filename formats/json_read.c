@@ -87,6 +87,7 @@ static bool open_range(struct scan *scan, struct error *err)
     bool compressed = codec_of_path(range->path) != CODEC_NONE;
     scan->parser.exact_strings = settings->exact_strings && !(settings->multi_line && compressed);
     scan->document_read = false;
+    scan->document_size = compressed || stat.size < 0 ? 0 : stat.size;
     scan->block_serial = 0;
     scan->segment_due = true;
     return true;
@@ -185,6 +186,7 @@ static enum charset detect_charset(const uint8_t *text, size_t size)
 static bool read_document(struct scan *scan, size_t *size, struct error *err)
 {
     size_t capacity = DOCUMENT_AT_FIRST, got;
+    if (scan->document_size >= DOCUMENT_AT_FIRST && scan->document_size < DOCUMENT_MAX - 64) capacity = (size_t)scan->document_size + 64; /* And some, to meet its end. */
     *size = 0;
     for (;;) {
         if (!block_grow(scan->context->budget, (void **)&scan->document, capacity, err)) return false;

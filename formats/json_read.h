@@ -32,6 +32,7 @@ struct scan {
     struct buffer converted;         /* The record in UTF-8. */
     uint8_t *document;               /* multiLine: the file. A block. */
     bool document_read;
+    int64_t document_size;           /* Of the file, where it is the document's: no more memory than that is needed. */
     uint64_t block_serial;
     bool block_valid;                /* The block of lines with that serial is UTF-8. */
 

@@ -174,33 +174,51 @@ static enum ndjson_verdict next_object(struct ndjson_parser *parser, bool first,
     return NDJSON_SYNTAX;
 }
 
-/* Reads the array from parser->at to its end without putting anything: GOOD, PARTIAL or SYNTAX; counts elements. */
-static enum ndjson_verdict judge_array(struct ndjson_parser *parser, bool first, size_t *elements)
+/* Is the element at parser->at a good one? What it puts into the free row behind the chunk's is taken back. */
+static enum ndjson_verdict judge_element(struct scan *scan)
 {
+    struct ndjson_parser *parser = &scan->parser;
+    if (parser->fast && parser->text_valid) {
+        enum ndjson_verdict verdict = parser->fast(parser, parser->at, scan->rows);
+        ndjson_slots_truncate(&parser->slots, scan->rows);
+        if (verdict != NDJSON_ODD) return verdict;
+    }
+    parser->dry = true;
+    enum ndjson_verdict verdict = ndjson_careful_object(parser, 0);
+    parser->dry = false;
+    return verdict;
+}
+
+/* Reads the array from parser->at to its end without keeping anything: GOOD, PARTIAL, SYNTAX or FAILED; counts elements. */
+static enum ndjson_verdict judge_array(struct scan *scan, bool first, size_t *elements)
+{
+    struct ndjson_parser *parser = &scan->parser;
     enum ndjson_verdict worst = NDJSON_GOOD;
     const uint8_t *start = parser->at;
     bool end;
-    parser->dry = true;
     for (;; first = false) {
         enum ndjson_verdict verdict = next_object(parser, first, &end);
         if (verdict == NDJSON_GOOD && end) break;
-        if (verdict == NDJSON_GOOD) verdict = ndjson_careful_object(parser, 0);
+        if (verdict == NDJSON_GOOD) verdict = judge_element(scan);
+        if (verdict == NDJSON_FAILED) return verdict;
         if (verdict != NDJSON_GOOD) worst = verdict;
         if (verdict == NDJSON_SYNTAX) break;
         ++*elements;
     }
-    parser->dry = false;
     if (worst != NDJSON_SYNTAX) parser->at = start;
     return worst;
 }
 
-/* Puts elements as rows until the array or the chunk ends. Anything but GOOD: some element is bad, or *full. */
-static enum ndjson_verdict put_elements(struct scan *scan, bool first, bool *full)
+/* What a chunk in which an array begins may hold, in usual chunks: most arrays end in it and need not be judged before. */
+enum { CHUNKS_FOR_ARRAY = 8 };
+
+/* Puts elements as rows until the array or the chunk ends; a row is left for judge_element(). Anything but GOOD: some element is bad, or *full. */
+static enum ndjson_verdict put_elements(struct scan *scan, bool first, size_t chunks, bool *full)
 {
     struct ndjson_parser *parser = &scan->parser;
     bool end;
     for (*full = false;; first = false) {
-        if (scan->rows >= CHUNK_ROWS_MAX || scan->text_size >= CHUNK_TEXT_MAX) return *full = true, NDJSON_GOOD;
+        if (scan->rows >= chunks * CHUNK_ROWS_MAX - 1 || scan->text_size >= chunks * CHUNK_TEXT_MAX) return *full = true, NDJSON_GOOD;
         enum ndjson_verdict verdict = next_object(parser, first, &end);
         if (verdict != NDJSON_GOOD || end) return verdict;
         const uint8_t *start = parser->at;
@@ -245,11 +263,12 @@ static bool recover_array(struct scan *scan, const uint8_t *array, struct error 
 /* Some element is bad, and nothing has been put: says what becomes of the record. */
 static bool begin_bad_array(struct scan *scan, bool *put, struct error *err)
 {
-    struct ndjson_parser *parser = &scan->parser;
-    const uint8_t *array = parser->at - 1;
+    const uint8_t *array = scan->parser.at - 1;
     size_t elements = 0;
     *put = false;
-    if (judge_array(parser, true, &elements) == NDJSON_SYNTAX) return recover_array(scan, array, err);
+    enum ndjson_verdict verdict = judge_array(scan, true, &elements);
+    if (verdict == NDJSON_FAILED) return false;
+    if (verdict == NDJSON_SYNTAX) return recover_array(scan, array, err);
     if (scan->reader->settings.mode != MODE_PERMISSIVE || !scan->reader->settings.partial_results) return bad_record(scan, err);
     scan_outcome(scan)->records_bad++;
     scan->array_bad = true;
@@ -267,10 +286,11 @@ static bool take_array(struct scan *scan, struct error *err)
     size_t rest = 0;
     bool full, put;
     scan->array_bad = scan->array_own_text = false;
-    enum ndjson_verdict verdict = put_elements(scan, true, &full);
+    enum ndjson_verdict verdict = put_elements(scan, true, CHUNKS_FOR_ARRAY, &full);
     if (verdict == NDJSON_FAILED) return false;
     /* The chunk is full before the array ends: is the rest good? Every row of a bad record is marked. */
-    if (verdict == NDJSON_GOOD && full) verdict = judge_array(parser, parser->at == start, &rest);
+    if (verdict == NDJSON_GOOD && full) verdict = judge_array(scan, parser->at == start, &rest);
+    if (verdict == NDJSON_FAILED) return false;
     if (verdict == NDJSON_GOOD) {
         scan->in_array = full;
         if (!full) count_surplus(scan);
@@ -289,7 +309,7 @@ bool ndjson_continue_array(struct scan *scan)
 {
     if (scan->array_odd) return put_recovered(scan);
     bool full, first = scan->parser.at[-1] == '['; /* Nothing but the bracket has been read. */
-    if (put_elements(scan, first, &full) == NDJSON_FAILED) return false;
+    if (put_elements(scan, first, 1, &full) == NDJSON_FAILED) return false;
     scan->in_array = full;
     if (!full) count_surplus(scan);
     return true;
