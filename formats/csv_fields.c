@@ -2,11 +2,11 @@
 #include "formats/csv_fields.h"
 #include "base/civil.h"
 #include "base/number.h"
+#include "formats/digits.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 bool csv_target_of(const struct type *type, struct csv_target *out)
 {
@@ -30,13 +30,6 @@ bool csv_target_of(const struct type *type, struct csv_target *out)
 
 /* ---- short ways -------------------------------------------------------------------------------- */
 
-static ALWAYS_INLINE uint64_t load8(const uint8_t *text)
-{
-    uint64_t word;
-    memcpy(&word, text, 8);
-    return word;
-}
-
 static ALWAYS_INLINE bool eight_digits(uint64_t word)
 {
     return (((word & 0xF0F0F0F0F0F0F0F0u) | (((word + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4)) == 0x3333333333333333u);
@@ -56,11 +49,11 @@ static ALWAYS_INLINE bool short_digits(const uint8_t *text, size_t size, uint64_
     size_t head = size > 8 ? size - 8 : size;
     uint64_t zeros = 0x3030303030303030u;
     unsigned shift = (unsigned)(8 - head) * 8;
-    uint64_t word = head == 8 ? load8(text) : load8(text) << shift | (zeros >> (64 - shift));
+    uint64_t word = head == 8 ? load_64(text) : load_64(text) << shift | (zeros >> (64 - shift));
     if (!eight_digits(word)) return false;
     *out = value_of_eight(word);
     if (size <= 8) return true;
-    word = load8(text + head);
+    word = load_64(text + head);
     if (!eight_digits(word)) return false;
     *out = *out * 100000000u + value_of_eight(word);
     return true;
@@ -77,48 +70,20 @@ static ALWAYS_INLINE bool parse_integer(const uint8_t *text, size_t size, int64_
     return parse_int64_java((const char *)text, size, out);
 }
 
-static ALWAYS_INLINE unsigned two_digits(const uint8_t *text, bool *ok)
-{
-    unsigned tens = text[0] - '0', ones = text[1] - '0';
-    *ok &= tens <= 9 && ones <= 9;
-    return tens * 10 + ones;
-}
-
-/* yyyy-MM-dd, years 1000 to 9999. */
-static ALWAYS_INLINE bool short_date(const uint8_t *text, int64_t *days)
-{
-    bool ok = text[4] == '-' && text[7] == '-';
-    unsigned year = two_digits(text, &ok) * 100 + two_digits(text + 2, &ok);
-    unsigned month = two_digits(text + 5, &ok), day = two_digits(text + 8, &ok);
-    static const uint8_t last_day[] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}; /* A leap day goes the long way. */
-    if (!ok || year < 1000 || month - 1 > 11 || day - 1 >= last_day[month]) return false;
-    unsigned shifted = month > 2 ? month - 3 : month + 9;
-    unsigned y = month > 2 ? year : year - 1;
-    unsigned day_of_era_year = (153 * shifted + 2) / 5 + day - 1;
-    *days = (int64_t)(y * 365 + y / 4 - y / 100 + y / 400 + day_of_era_year) - 719468;
-    return true;
-}
-
 /* yyyy-MM-dd[ T]HH:mm:ss[.f{1,6}][Z], the wall clock in microseconds. */
 static ALWAYS_INLINE bool short_timestamp(const uint8_t *text, size_t size, int64_t *wall_us, bool *utc)
 {
-    int64_t days;
-    if (size < 19 || size > 27 || (text[10] != ' ' && text[10] != 'T') || text[13] != ':' || text[16] != ':' || !short_date(text, &days)) return false;
-    bool ok = true;
-    unsigned hour = two_digits(text + 11, &ok), minute = two_digits(text + 14, &ok), second = two_digits(text + 17, &ok);
-    if (!ok || hour > 23 || minute > 59 || second > 59) return false;
+    int32_t days;
+    int64_t seconds;
+    if (size < 19 || size > 27 || (text[10] != ' ' && text[10] != 'T') || !fast_date(text, &days) || !fast_clock(text + 11, &seconds)) return false;
     *utc = text[size - 1] == 'Z';
     size_t digits = size - 19 - *utc;
-    unsigned fraction = 0;
+    uint64_t fraction = 0;
     if (digits) {
-        if (text[19] != '.' || digits < 2 || digits > 7) return false;
-        for (size_t i = 1; i < 7; i++) {
-            unsigned digit = i < digits ? (unsigned)text[19 + i] - '0' : 0;
-            if (digit > 9) return false;
-            fraction = fraction * 10 + digit;
-        }
+        if (text[19] != '.' || digits < 2 || digits > 7 || leading_digits(load_64(text + 20), &fraction) != digits - 1) return false;
+        fraction *= powers_of_ten[7 - digits];
     }
-    *wall_us = (days * 86400 + (int64_t)(hour * 3600 + minute * 60 + second)) * 1000000 + fraction;
+    *wall_us = (days * INT64_C(86400) + seconds) * 1000000 + (int64_t)fraction;
     return true;
 }
 
@@ -176,10 +141,7 @@ static NO_INLINE bool long_timestamp_ntz(const struct csv_settings *settings, co
 
 static ALWAYS_INLINE bool parse_date(const struct csv_settings *settings, const uint8_t *text, size_t size, int32_t *days)
 {
-    int64_t found;
-    if (size != 10 || settings->date || !short_date(text, &found)) return long_date(settings, text, size, days);
-    *days = (int32_t)found;
-    return true;
+    return (size == 10 && !settings->date && fast_date(text, days)) || long_date(settings, text, size, days);
 }
 
 static ALWAYS_INLINE bool parse_timestamp(const struct csv_settings *settings, const uint8_t *text, size_t size, int64_t *utc_us)
@@ -209,47 +171,48 @@ static bool special_double(const struct csv_settings *settings, const uint8_t *t
     return true;
 }
 
-static const double powers_of_ten[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-/* Digits with a point among them, at most 15 in all: exact in a double, so one division rounds correctly. */
-static ALWAYS_INLINE bool short_double(const uint8_t *text, size_t size, double *out)
+/* How many digits stand at p, 16 at most, and their value. */
+static ALWAYS_INLINE unsigned some_digits(const uint8_t *p, uint64_t *value)
 {
-    bool negative = *text == '-';
-    const uint8_t *at = text + negative, *end = text + size;
-    if ((size_t)(end - at) > 16 || at == end) return false;
-    uint64_t value = 0;
-    const uint8_t *point = NULL;
-    for (const uint8_t *p = at; p < end; p++) {
-        unsigned digit = (unsigned)*p - '0';
-        if (digit <= 9) value = value * 10 + digit;
-        else if (*p == '.' && !point) point = p;
-        else return false;
-    }
-    size_t digits = (size_t)(end - at) - (point != NULL), scale = point ? (size_t)(end - point) - 1 : 0;
-    if (digits == 0 || digits > 15) return false;
-    double result = (double)value / powers_of_ten[scale];
-    *out = negative ? -result : result;
-    return true;
+    uint64_t more;
+    unsigned count = leading_digits(load_64(p), value);
+    if (LIKELY(count < 8)) return count;
+    count = leading_digits(load_64(p + 8), &more);
+    *value = *value * powers_of_ten[count] + more;
+    return 8 + count;
 }
 
-static ALWAYS_INLINE bool may_be_special(const struct csv_rows *rows, uint8_t first)
+/* Digits with a point among them, few enough to be exact in a double, so that one division rounds correctly. */
+static ALWAYS_INLINE bool short_double(const uint8_t *text, size_t size, double *out)
 {
-    return !rows->plain_words || (unsigned)first - '0' > 9;
+    if (size == 0) return false;
+    bool negative = *text == '-';
+    const uint8_t *at = text + negative, *end = text + size;
+    uint64_t value, fraction;
+    unsigned whole = some_digits(at, &value), scale = 0;
+    at += whole;
+    if (*at == '.' && at < end) {
+        scale = some_digits(++at, &fraction);
+        at += scale;
+        if (whole + scale > 18) return false;
+        value = value * powers_of_ten[scale] + fraction;
+    }
+    if (at != end || whole + scale == 0 || whole == 16 || value > (uint64_t)1 << 53) return false;
+    *out = apply_real_sign((double)value / real_powers_of_ten[scale], negative);
+    return true;
 }
 
 static ALWAYS_INLINE bool put_double(const struct csv_rows *rows, const uint8_t *text, size_t size, double *out)
 {
-    if (size == 0 || may_be_special(rows, *text)) {
-        if (special_double(rows->settings, text, size, out)) return true;
-        if (size == 0) return false;
-    }
-    return short_double(text, size, out) || parse_double_java((const char *)text, size, out);
+    if (LIKELY(rows->plain_words) && LIKELY(short_double(text, size, out))) return true;
+    return special_double(rows->settings, text, size, out) || (size > 0 && parse_double_java((const char *)text, size, out));
 }
 
 static bool put_float(const struct csv_rows *rows, const uint8_t *text, size_t size, float *out)
 {
     double special;
-    if ((size == 0 || may_be_special(rows, *text)) && special_double(rows->settings, text, size, &special)) {
+    bool plain = rows->plain_words && size > 0 && *text >= '0' && *text <= '9';
+    if (!plain && special_double(rows->settings, text, size, &special)) {
         *out = (float)special;
         return true;
     }
@@ -346,12 +309,16 @@ bool csv_put_text(struct csv_rows *rows, uint32_t index, const uint8_t *text, si
     return put_text(rows, index, text, size);
 }
 
-/* The words true and false in any case. */
-static bool parse_boolean(const uint8_t *text, size_t size, bool *out)
+/* The words true and false in any case; no branch on which, nobody can foretell it. */
+static ALWAYS_INLINE bool put_boolean(struct column *column, uint32_t row, const uint8_t *text, size_t size)
 {
-    *out = size == 4;
-    if (size == 4) return strncasecmp((const char *)text, "true", 4) == 0;
-    return size == 5 && strncasecmp((const char *)text, "false", 5) == 0;
+    const uint32_t small = 0x20202020;
+    if (size - 4 > 1) return false;
+    bool yes = (size == 4) & ((load_32(text) | small) == 0x65757274);                             /* "true" */
+    bool no = (size == 5) & ((load_32(text + 1) | small) == 0x65736c61) & ((*text | 0x20) == 'f'); /* f "alse" */
+    uint8_t *byte = (uint8_t *)column->values + (row >> 3);
+    *byte = (uint8_t)((*byte & ~(1u << (row & 7))) | (unsigned)yes << (row & 7));
+    return yes | no;
 }
 
 static ALWAYS_INLINE bool put_integer(struct column *column, uint32_t row, enum csv_target_kind kind, const uint8_t *text, size_t size)
@@ -371,7 +338,6 @@ static ALWAYS_INLINE bool convert(struct csv_rows *rows, const struct csv_target
     struct column *column = &rows->columns[target->column];
     const struct csv_settings *settings = rows->settings;
     uint32_t row = rows->row;
-    bool truth;
     switch (target->kind) {
     case CSV_TINYINT: return put_integer(column, row, CSV_TINYINT, text, size);
     case CSV_SMALLINT: return put_integer(column, row, CSV_SMALLINT, text, size);
@@ -383,11 +349,7 @@ static ALWAYS_INLINE bool convert(struct csv_rows *rows, const struct csv_target
     case CSV_TIMESTAMP: return parse_timestamp(settings, text, size, (int64_t *)column->values + row);
     case CSV_TIMESTAMP_NTZ: return parse_timestamp_ntz(settings, text, size, (int64_t *)column->values + row);
     case CSV_DECIMAL: return put_decimal(settings, target, text, size, (uint8_t *)column->values + 16 * (size_t)row);
-    case CSV_BOOLEAN:
-        if (!parse_boolean(text, size, &truth)) return false;
-        if (truth) bit_set(column->values, row);
-        else bit_clear(column->values, row);
-        return true;
+    case CSV_BOOLEAN: return put_boolean(column, row, text, size);
     default: return true;
     }
 }

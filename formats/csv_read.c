@@ -54,7 +54,11 @@ static bool map_columns(struct reader *reader, struct arena *arena, struct error
     return true;
 }
 
-static bool looks_like_number(struct slice word) { return word.size == 0 || (word.data[0] >= '0' && word.data[0] <= '9'); }
+static bool looks_like_number(struct slice word)
+{
+    size_t sign = word.size > 1 && word.data[0] == '-';
+    return word.size == 0 || (word.data[sign] >= '0' && word.data[sign] <= '9');
+}
 
 static bool is_ascii(uint32_t character) { return character < 0x80; }
 
