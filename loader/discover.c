@@ -22,7 +22,8 @@ enum {
     JUDGED_ALONE = 64,              /* So few are not worth threads. */
     POLL_SLICE_MS = 100,            /* A wait looks at the cancel token so often. */
     LIST_INTERVAL_US = 250000,      /* Without notifications a service lists so often. */
-    LIMITED_INTERVAL_US = 1000000   /* With watches for a part only. */
+    LIMITED_INTERVAL_US = 1000000,  /* With watches for a part only. */
+    ROOTS_INTERVAL_US = 1000000     /* Watches do not tell that a load path leads elsewhere: they look themselves, when asked. */
 };
 #define FULL_PASS_US (24 * 3600 * (int64_t)1000000)
 
@@ -478,6 +479,8 @@ bool discoverer_wait(struct discoverer *discoverer, int64_t until_us, struct err
 {
     int64_t end = next_listing_us(discoverer);
     if (until_us && until_us < end) end = until_us;
+    int64_t look = context_now_us(discoverer->context) + ROOTS_INTERVAL_US;
+    if (discoverer->notify && look < end) end = look;
     struct pollfd watch = {.fd = discoverer->notify ? inotify_notify.fd(discoverer->notify) : -1, .events = POLLIN};
     for (;;) {
         int64_t now = context_now_us(discoverer->context);

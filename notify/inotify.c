@@ -23,6 +23,7 @@
 #define WATCH_EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define READ_BYTES (64 * 1024)
 #define HINTS_PER_POLL 100000
+#define LINKED "it is a symbolic link: what becomes of its target is not told"
 
 struct watch {
     int number;                /* As inotify names it; 0: free slot, -1: was removed. */
@@ -33,12 +34,14 @@ struct notify {
     int fd;                    /* -1: no instance could be had. */
     char **roots;
     bool *root_watched;
+    struct root_identity { dev_t device; ino_t inode; } *root_identities; /* Of the folder that is watched. */
     size_t root_count;
     void *user;
     bool (*enters)(void *user, const char *directory);
     struct watch *watches;     /* Open addressing by number. */
     size_t used, removed, capacity;
     bool lacks_watches;        /* A limit was met. */
+    bool lacks_some;           /* Single folders are not watched, or not surely. */
     char limit[512];
 };
 
@@ -89,6 +92,14 @@ static void watch_drop(struct notify *notify, struct watch *watch)
     notify->removed++;
 }
 
+/* Events alone do not tell all of this folder: the listing has to go on. */
+static void lack_folder(struct notify *notify, const char *path, const char *why)
+{
+    if (!notify->lacks_some && !notify->lacks_watches)
+        snprintf(notify->limit, sizeof notify->limit, "the folder \"%.300s\" cannot be watched alone (%s); folders are listed as well", path, why);
+    notify->lacks_some = true;
+}
+
 /* Two paths of one folder (a symbolic link) keep the first; a folder that moved takes its new one. */
 static void watch_remember(struct notify *notify, int number, const char *path)
 {
@@ -96,7 +107,10 @@ static void watch_remember(struct notify *notify, int number, const char *path)
     struct stat old, new;
     if (known) {
         if (strcmp(known->path, path) == 0) return;
-        if (stat(known->path, &old) == 0 && stat(path, &new) == 0 && old.st_ino == new.st_ino && old.st_dev == new.st_dev) return;
+        if (stat(known->path, &old) == 0 && stat(path, &new) == 0 && old.st_ino == new.st_ino && old.st_dev == new.st_dev) {
+            lack_folder(notify, path, "two paths lead to it");
+            return;
+        }
         free(known->path);
         known->path = strdup(path);
         return;
@@ -138,6 +152,8 @@ struct above {
     ino_t inode;
 };
 
+static bool has_gone(int code) { return code == ENOENT || code == ENOTDIR; }
+
 static bool is_entered(const struct notify *notify, const char *path) { return !notify->enters || notify->enters(notify->user, path); }
 
 static bool is_directory(const struct dirent *entry, int fd)
@@ -161,7 +177,10 @@ static void watch_below(struct notify *notify, const char *path, const struct ab
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
-    if (fd < 0) return;
+    if (fd < 0) {
+        if (!has_gone(errno)) lack_folder(notify, path, strerror(errno));
+        return;
+    }
     if (fstat(fd, &info) != 0 || is_loop(above, &info)) {
         close(fd);
         return;
@@ -177,7 +196,9 @@ static void watch_below(struct notify *notify, const char *path, const struct ab
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || !is_directory(entry, fd)) continue;
         char child[PATH_MAX];
         int size = snprintf(child, sizeof child, "%s/%s", strcmp(path, "/") == 0 ? "" : path, entry->d_name);
-        if (size < (int)sizeof child && is_entered(notify, child) && !watch_tree(notify, child, &self)) break;
+        if (size >= (int)sizeof child || !is_entered(notify, child)) continue;
+        if (entry->d_type == DT_LNK) lack_folder(notify, child, LINKED);
+        if (!watch_tree(notify, child, &self)) break;
     }
     closedir(directory);
 }
@@ -187,7 +208,10 @@ static bool watch_tree(struct notify *notify, const char *path, const struct abo
 {
     int number = inotify_add_watch(notify->fd, path, WATCH_EVENTS);
     if (number < 0) {
-        if (errno != ENOSPC) return true; /* Gone, or not ours to read: the listing says so. */
+        if (errno != ENOSPC) {
+            if (!has_gone(errno)) lack_folder(notify, path, strerror(errno)); /* It may become readable without an event. */
+            return true;
+        }
         meet_limit(notify, "max_user_watches", "no more folders can be watched");
         return false;
     }
@@ -213,18 +237,35 @@ static void unwatch_tree(struct notify *notify, const char *path)
     }
 }
 
+/* A root whose path leads elsewhere by now (a folder above it was renamed, a link was changed, something was mounted there) tells nothing. */
+static bool check_roots(struct notify *notify)
+{
+    bool lost = false;
+    for (size_t i = 0; i < notify->root_count; i++) {
+        struct stat info;
+        const struct root_identity *known = &notify->root_identities[i];
+        if (!notify->root_watched[i]) continue;
+        if (stat(notify->roots[i], &info) == 0 && info.st_dev == known->device && info.st_ino == known->inode) continue;
+        unwatch_tree(notify, notify->roots[i]);
+        notify->root_watched[i] = false;
+        lost = true;
+    }
+    return lost;
+}
+
 /* True: a root is watched now that was not before. */
 static bool watch_roots(struct notify *notify, bool all)
 {
     bool new_root = false;
     if (all) {
-        notify->lacks_watches = false; /* Perhaps the limit has been raised. */
+        notify->lacks_watches = notify->lacks_some = false; /* Perhaps the limit has been raised. */
         notify->limit[0] = 0;
     }
     for (size_t i = 0; i < notify->root_count && !notify->lacks_watches; i++) {
         if (notify->root_watched[i] && !all) continue;
         struct stat info;
         if (stat(notify->roots[i], &info) != 0 || !S_ISDIR(info.st_mode)) continue;
+        notify->root_identities[i] = (struct root_identity){info.st_dev, info.st_ino};
         watch_tree(notify, notify->roots[i], NULL);
         new_root |= !notify->root_watched[i];
         notify->root_watched[i] = true;
@@ -255,6 +296,7 @@ static void inotify_close(struct notify *notify)
     free(notify->watches);
     free(notify->roots);
     free(notify->root_watched);
+    free(notify->root_identities);
     free(notify);
 }
 
@@ -267,7 +309,8 @@ static struct notify *inotify_open(const struct notify_spec *spec, struct error 
     notify->enters = spec->enters;
     notify->roots = calloc(spec->root_count + 1, sizeof *notify->roots);
     notify->root_watched = calloc(spec->root_count + 1, sizeof *notify->root_watched);
-    if (!notify->roots || !notify->root_watched) panic_out_of_memory(spec->root_count);
+    notify->root_identities = calloc(spec->root_count + 1, sizeof *notify->root_identities);
+    if (!notify->roots || !notify->root_watched || !notify->root_identities) panic_out_of_memory(spec->root_count);
     for (size_t i = 0; i < spec->root_count; i++) notify->roots[notify->root_count++] = strdup(spec->roots[i]);
     if (inotify_start(notify, err)) return notify;
     inotify_close(notify);
@@ -349,6 +392,12 @@ static void file_event(const char *directory, const char *name, uint32_t mask, s
     }
 }
 
+static bool is_directory_link(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static void one_event(struct notify *notify, const struct inotify_event *event, struct hints *hints)
 {
     if (event->mask & IN_Q_OVERFLOW) {
@@ -368,9 +417,15 @@ static void one_event(struct notify *notify, const struct inotify_event *event, 
     }
     if (event->len == 0) return;
     char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s/%s", strcmp(watch->path, "/") == 0 ? "" : watch->path, event->name);
     if (event->mask & IN_ISDIR) {
-        int size = snprintf(path, sizeof path, "%s/%s", strcmp(watch->path, "/") == 0 ? "" : watch->path, event->name);
         if (size < (int)sizeof path) directory_event(notify, path, event->mask, hints);
+        return;
+    }
+    if ((event->mask & (IN_CREATE | IN_MOVED_TO)) && size < (int)sizeof path && is_directory_link(path)) {
+        if (is_entered(notify, path)) lack_folder(notify, path, LINKED);
+        directory_event(notify, path, event->mask & ~(uint32_t)IN_MOVED_TO, hints);
+        hint_of(hints, path, NULL);
         return;
     }
     file_event(watch->path, event->name, event->mask, hints);
@@ -396,7 +451,8 @@ static bool read_events(struct notify *notify, struct hints *hints, struct error
 static bool inotify_poll(struct notify *notify, int timeout_ms, struct arena *arena, struct notify_batch *out, struct error *err)
 {
     *out = (struct notify_batch){.rescan = false};
-    if (notify->fd >= 0 && watch_roots(notify, false)) {
+    bool lost = notify->fd >= 0 && check_roots(notify);
+    if ((notify->fd >= 0 && watch_roots(notify, false)) || lost) {
         out->rescan = true; /* A root that was not there is: what it holds is not known. */
         timeout_ms = 0;
     }
@@ -414,7 +470,7 @@ static int inotify_fd(const struct notify *notify) { return notify->fd; }
 
 static const char *inotify_limited(const struct notify *notify)
 {
-    if (notify->lacks_watches) return notify->limit;
+    if (notify->lacks_watches || notify->lacks_some) return notify->limit;
     for (size_t i = 0; i < notify->root_count; i++) {
         if (!notify->root_watched[i]) return "a folder of the load path is not there; it is looked for again and again";
     }

@@ -181,6 +181,29 @@ def watch_root_replaced():
         assert 1 <= err.count("/landing") <= 3, err
 
 @test
+def watch_links():
+    """A load path below a link that is switched, and a folder linked in while watching, lose nothing"""
+    os.makedirs("v1/in"), os.makedirs("v2/in"), os.makedirs("elsewhere")
+    os.symlink("v1", "current")
+    watching(load="current/in")
+    land("v1/in/a.json", row(1))
+    with service() as p:
+        wait_for(lambda: ids() == [1])
+        land("v2/in/b.json", row(2))
+        os.symlink("v2", "next")
+        os.rename("next", "current")
+        wait_for(lambda: ids() == [1, 2], what="the file behind the switched link")
+        land("v2/in/c.json", row(3))
+        wait_for(lambda: ids() == [1, 2, 3])
+        land("elsewhere/d.json", row(4))
+        os.symlink("../../elsewhere", "v2/in/link")
+        wait_for(lambda: ids() == [1, 2, 3, 4], what="the file behind the new link")
+        shutil.rmtree("elsewhere")
+        land("elsewhere/e.json", row(5))
+        wait_for(lambda: ids() == [1, 2, 3, 4, 5], what="the file in the target made anew")
+        stop(p)
+
+@test
 def service_by_listing():
     """A service without notifications finds new files, folders and moved-in trees too"""
     pipeline(load="landing/*")

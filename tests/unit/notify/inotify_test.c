@@ -187,6 +187,59 @@ static void a_root_that_goes_and_comes_back_asks_for_a_rescan(void **state)
     assert_non_null(hint_of(f, "landing", "a"));
 }
 
+static void a_root_below_a_folder_that_is_replaced_asks_for_a_rescan(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(directories_make(in(f, "v1/in"), &f->err) && directories_make(in(f, "v2/in"), &f->err));
+    assert_int_equal(symlink("v1", in(f, "current")), 0);
+    const char *root = in(f, "current/in");
+    struct notify_spec spec = {.roots = &root, .root_count = 1};
+    inotify_notify.close(f->notify);
+    f->notify = inotify_notify.open(&spec, &f->err);
+    poll_now(f);
+    assert_false(f->batch.rescan);
+    unlink(in(f, "current"));
+    assert_int_equal(symlink("v2", in(f, "current")), 0);
+    poll_now(f);
+    assert_true(f->batch.rescan);
+    poll_now(f);
+    assert_false(f->batch.rescan);
+    put(f, "v2/in/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "current/in", "a"));
+    assert_null(inotify_notify.limited(f->notify));
+}
+
+static void a_link_to_a_folder_is_watched_and_the_listing_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(directories_make(in(f, "elsewhere/x"), &f->err));
+    assert_null(inotify_notify.limited(f->notify));
+    assert_int_equal(symlink("../elsewhere", in(f, "landing/link")), 0);
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/link", NULL));
+    assert_non_null(strstr(inotify_notify.limited(f->notify), "symbolic link"));
+    put(f, "landing/link/x/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/link/x", "a"));
+}
+
+static void a_folder_that_is_deleted_and_made_again_is_watched_again(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(mkdir(in(f, "landing/d"), 0777), 0);
+        if (i < 2) assert_int_equal(rmdir(in(f, "landing/d")), 0);
+        if (i == 0) poll_now(f);
+    }
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/d", NULL));
+    put(f, "landing/d/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/d", "a"));
+    assert_null(inotify_notify.limited(f->notify));
+}
+
 static void without_an_instance_the_stream_goes_on_by_listing(void **state)
 {
     struct fixture *f = *state;
@@ -213,7 +266,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_written_file_is_hinted_at_once), TEST(a_hard_link_is_hinted_at_without_promise), TEST(a_file_that_is_opened_again_is_no_longer_complete),
         TEST(folders_made_while_watching_are_watched), TEST(a_tree_that_is_moved_in_is_watched_under_its_new_name), TEST(hidden_folders_are_not_watched),
-        TEST(a_lost_queue_asks_for_a_rescan), TEST(a_root_that_goes_and_comes_back_asks_for_a_rescan), TEST(without_an_instance_the_stream_goes_on_by_listing),
+        TEST(a_lost_queue_asks_for_a_rescan), TEST(a_root_that_goes_and_comes_back_asks_for_a_rescan), TEST(a_root_below_a_folder_that_is_replaced_asks_for_a_rescan),
+        TEST(a_link_to_a_folder_is_watched_and_the_listing_goes_on), TEST(a_folder_that_is_deleted_and_made_again_is_watched_again),
+        TEST(without_an_instance_the_stream_goes_on_by_listing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
