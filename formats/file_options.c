@@ -11,8 +11,8 @@ const struct option_spec file_options[] = {
     {.name = "recursiveFileLookup", .kind = OPTION_BOOL, .fallback = "false", .help = "Read all subfolders, and take no partition columns from their names."},
     {.name = "ignoreCorruptFiles", .kind = OPTION_BOOL, .help = "Keep the rows before the damage of a broken file and go on. Default: spark.sql.files.ignoreCorruptFiles."},
     {.name = "ignoreMissingFiles", .kind = OPTION_BOOL, .help = "Skip files that vanished after they were found. Default: spark.sql.files.ignoreMissingFiles."},
-    {.name = "modifiedBefore", .kind = OPTION_TEXT, .help = "Only files modified before this time (session zone). cloudFiles only: Spark refuses it in a plain file stream."},
-    {.name = "modifiedAfter", .kind = OPTION_TEXT, .help = "Only files modified after this time (session zone). cloudFiles only: Spark refuses it in a plain file stream."},
+    {.name = "modifiedBefore", .kind = OPTION_TEXT, .help = "Only files modified before this time (zone: timeZone, else the session). cloudFiles only: Spark refuses it in a plain file stream."},
+    {.name = "modifiedAfter", .kind = OPTION_TEXT, .help = "Only files modified after this time (zone: timeZone, else the session). cloudFiles only: Spark refuses it in a plain file stream."},
     {.name = NULL},
 };
 

@@ -93,6 +93,13 @@ static bool refuse(const struct options *options, const char *name, enum conditi
     return false;
 }
 
+/* As in Spark, the reader's option timeZone goes before the session's zone. */
+static const struct time_zone *zone_of(const struct options *options, const struct session *session, struct error *err)
+{
+    const char *name = options_has(options, "timeZone") ? options_text(options, "timeZone") : NULL;
+    return name ? time_zone_option(name, err) : session->zone;
+}
+
 static bool settle_file_times(const struct options *options, const struct session *session,
                               struct source_settings *out, struct error *err)
 {
@@ -108,10 +115,12 @@ static bool settle_file_times(const struct options *options, const struct sessio
                           "option 'modifiedBefore' is not allowed in file stream sources");
         return true;
     }
-    if (after && !cast_timestamp(after, strlen(after), session->zone, &out->modified_after_us))
+    const struct time_zone *zone = zone_of(options, session, err);
+    if (!zone) return false;
+    if (after && !cast_timestamp(after, strlen(after), zone, &out->modified_after_us))
         return refuse(options, "modifiedAfter", COND_CF_INVALID_VALUE, err,
                       "the value of option 'modifiedAfter' is not a timestamp such as 2024-01-31T00:00:00");
-    if (before && !cast_timestamp(before, strlen(before), session->zone, &out->modified_before_us))
+    if (before && !cast_timestamp(before, strlen(before), zone, &out->modified_before_us))
         return refuse(options, "modifiedBefore", COND_CF_INVALID_VALUE, err,
                       "the value of option 'modifiedBefore' is not a timestamp such as 2024-01-31T00:00:00");
     return true;

@@ -327,6 +327,12 @@ def ages():
     cloud({"modifiedAfter": stamp(7200 * 2), "modifiedBefore": stamp(60)}, start="out3", checkpoint="ck3", conf={"spark.sql.session.timeZone": "UTC"})
     once()
     equal(ids("out3"), [3, 4])
+    cloud({"modifiedAfter": stamp(7200 * 2 - 3600), "modifiedBefore": stamp(60 - 3600), "timeZone": "+01:00"}, start="out4", checkpoint="ck4")
+    once()
+    equal(ids("out4"), [3, 4], "the reader's timeZone counts")
+    for value, code in (("2024-01-31", 0), ("2024-01-31 10:20:30.5", 0), ("2024-01-31T10:20:30+02:00", 0), ("2024-01-31T10:20:30 Europe/Paris", 0), ("12:00", 78), ("yesterday", 78), ("1700000000", 78)):
+        cloud({"modifiedAfter": value})
+        equal(inlet("check", "p.yaml").code, code, value)
 
 @test
 def order_and_limits():
