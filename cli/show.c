@@ -185,7 +185,10 @@ static bool take_line(struct viewer *viewer, struct json_view *view, struct slic
         return true;
     }
     struct tree *row = tree_parse_json(viewer->arguments->arena, line, err);
-    if (!row) return false;
+    if (!row) {
+        if (err) err->line = 0; /* Of the JSON text, not of a pipeline file. */
+        return error_wrap(err, COND_FAILED_READ_FILE, "line %lld is not a JSON object", (long long)viewer->shown + 1);
+    }
     learn_keys(view, row);
     view->of[view->row_count] = view->file;
     view->rows[view->row_count++] = row;

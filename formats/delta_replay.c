@@ -281,6 +281,7 @@ static bool replay_line(struct delta_replay *replay, struct slice line, struct e
 
 static void line_failed(const struct log_lines *lines, struct error *err)
 {
+    if (err) err->line = 0; /* Of the JSON text, not of the pipeline file. */
     if (err && err->condition == COND_INLET_NOT_SUPPORTED_YET)
         error_context(err, "reading line %" PRId64 " of Delta log file %s", lines->number, lines->path);
     else

@@ -279,7 +279,10 @@ static struct sink_log_entry *entry_list_next(struct entry_list *list)
 static bool entry_parse(struct slice line, struct arena *scratch, struct entry_list *list, struct error *err)
 {
     struct tree *tree = tree_parse_json(scratch, line, err);
-    if (!tree) return false;
+    if (!tree) {
+        if (err) err->line = 0; /* Of the JSON text, not of the pipeline file. */
+        return error_wrap(err, COND_INLET_DAMAGED_FILE, "the entry is not JSON");
+    }
     const char *path = tree_get_text(tree, "path", NULL);
     if (!path) return error_set(err, COND_INLET_DAMAGED_FILE, "the entry has no path");
     if (tree_get_bool(tree, "isDir", false)) return true;

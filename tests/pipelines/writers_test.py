@@ -244,6 +244,39 @@ def show_refusals():
     pq.write_table(pa.table({"t": pa.array([1], pa.time64("us"))}), "time.parquet")
     has(inlet("show", "time.parquet").err, "INT64 (TIME)", "not supported")
 
+@test
+def damaged_logs():
+    """Damage in a log or in JSON output is told as such, not as a fault of the pipeline file; foreign files in the logs do no harm"""
+    fresh([{"a": 1, "b": "x"}], sink="delta")
+    once()
+    for name in ("00000000000000000001.json.tmp", "00000000000000000001.json.crc", "README", "00000000000000000005.checkpoint.parquet.tmp", ".00000000000000000001.json.x.tmp"):
+        write("out/_delta_log/" + name, "half")
+    land("landing/b.json", '{"a": 2, "b": "x"}\n')
+    once()
+    write("out/_delta_log/%020d.json" % 2, '{"commitInfo":{}}\n{"add":{"path":"x')
+    land("landing/c.json", '{"a": 3, "b": "x"}\n')
+    error = once(code=1).err
+    has(error, "DELTA_TRUNCATED_TRANSACTION_LOG", "line 2 of Delta log file")
+    assert "of the pipeline file" not in error, error
+    os.unlink("out/_delta_log/%020d.json" % 2)
+    once()
+    equal(len(rows(fmt="delta")), 3)
+    fresh([{"a": 1, "b": "x"}], sink="json")
+    once()
+    for name in ("foo", "1.tmp", ".1.crc", "x.compact", "2.compact.tmp", "-1", "1.5"):
+        write("out/_spark_metadata/" + name, "half")
+    land("landing/b.json", '{"a": 2, "b": "x"}\n')
+    once()
+    equal(sorted(r["a"] for r in shown("out")), [1, 2])
+    write("out/_spark_metadata/1", "v1\n{cut")
+    error = inlet("show", "out").err
+    has(error, "INLET_DAMAGED_FILE", "line 2 of sink log")
+    assert "pipeline" not in error.split("Caused by")[0], error
+    write("rows.json", '{"a": 1}\n{"a": \n')
+    error = inlet("show", "rows.json").err
+    has(error, "FAILED_READ_FILE", "line 2 is not a JSON object")
+    assert "of the pipeline file" not in error, error
+
 # --- foreachBatch -------------------------------------------------------------------------------------------------------
 
 def command(script, code=0, rows=3, **more):
