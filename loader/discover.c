@@ -475,17 +475,29 @@ static int64_t next_listing_us(struct discoverer *discoverer)
     return next;
 }
 
+static int64_t steady_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* How long to wait for, at most: a wall clock that was set back must not make an hour of it. */
+static int64_t wait_length_us(struct discoverer *discoverer, int64_t until_us)
+{
+    int64_t now = context_now_us(discoverer->context), end = next_listing_us(discoverer);
+    if (until_us && until_us < end) end = until_us;
+    int64_t longest = discoverer->notify ? ROOTS_INTERVAL_US : LIST_INTERVAL_US;
+    return end - now < longest ? end - now : longest;
+}
+
 bool discoverer_wait(struct discoverer *discoverer, int64_t until_us, struct error *err)
 {
-    int64_t end = next_listing_us(discoverer);
-    if (until_us && until_us < end) end = until_us;
-    int64_t look = context_now_us(discoverer->context) + ROOTS_INTERVAL_US;
-    if (discoverer->notify && look < end) end = look;
+    int64_t end = steady_us() + wait_length_us(discoverer, until_us);
     struct pollfd watch = {.fd = discoverer->notify ? inotify_notify.fd(discoverer->notify) : -1, .events = POLLIN};
     for (;;) {
-        int64_t now = context_now_us(discoverer->context);
-        if (cancel_soon(&discoverer->context->cancel) || now >= end) return true;
-        int64_t left_ms = (end - now + 999) / 1000;
+        int64_t left_ms = (end - steady_us() + 999) / 1000;
+        if (cancel_soon(&discoverer->context->cancel) || left_ms <= 0) return true;
         int timeout = left_ms < POLL_SLICE_MS ? (int)left_ms : POLL_SLICE_MS;
         int ready = poll(&watch, 1, timeout); /* A negative fd is passed over: then this is a sleep. */
         if (ready < 0 && errno != EINTR) return error_errno(err, "could not wait for notifications");

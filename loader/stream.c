@@ -208,13 +208,20 @@ void stream_on_progress(struct stream *stream, void (*call)(void *user, const ch
     stream->on_progress_user = user;
 }
 
-/* By the clock alone, whatever arrives. Ends early when the stream is to stop. */
-static void sleep_until(const struct stream *stream, int64_t until_us)
+/* Whatever arrives. By the monotonic clock: one that is set back must not make it longer. Ends early when the stream is to stop. */
+static void sleep_for(const struct stream *stream, int64_t us)
 {
-    enum { SLICE_US = 100000 };
-    int64_t left_us;
-    while ((left_us = until_us - context_now_us(stream->context)) > 0 && !cancel_soon(&stream->context->cancel))
-        nanosleep(&(struct timespec){.tv_nsec = (long)(left_us < SLICE_US ? left_us : SLICE_US) * 1000}, NULL);
+    enum { SLICE_MS = 100 };
+    int64_t end_ms = monotonic_ms() + (us + 999) / 1000, left_ms;
+    while ((left_ms = end_ms - monotonic_ms()) > 0 && !cancel_soon(&stream->context->cancel))
+        nanosleep(&(struct timespec){.tv_nsec = (long)(left_ms < SLICE_MS ? left_ms : SLICE_MS) * 1000000}, NULL);
+}
+
+/* At most `longest_us`, wherever the wall clock went since `until_us` was made. */
+static void sleep_until(const struct stream *stream, int64_t until_us, int64_t longest_us)
+{
+    int64_t left_us = until_us - context_now_us(stream->context);
+    sleep_for(stream, left_us < longest_us ? left_us : longest_us);
 }
 
 /* Failed files are looked at so often; one that seems as it was (an I/O error) is tried again at the start of a run, and each hour. */
@@ -279,7 +286,7 @@ static bool wait_for_unsettled(struct stream *stream, struct error *err)
 {
     int64_t now = context_now_us(stream->context), end = now + SETTLE_WAIT_US, until;
     while ((until = stream->report.next_check_us) && until <= end && !cancel_soon(&stream->context->cancel)) {
-        sleep_until(stream, until);
+        sleep_until(stream, until, SETTLE_WAIT_US);
         if (!look(stream, false, err)) return false;
     }
     return true;
@@ -336,7 +343,7 @@ static bool wait_for_space(struct stream *stream, struct error *err)
     error_format(err, text, sizeof text);
     log_event(stream->context, LOG_WARN, "stream.blocked", "no space, trying again: %s", text);
     error_clear(err);
-    sleep_until(stream, context_now_us(stream->context) + DISK_WAIT_US);
+    sleep_for(stream, DISK_WAIT_US);
     return true;
 }
 
@@ -349,7 +356,7 @@ static bool serve(struct stream *stream, struct error *err)
         bool ok = stream_recover(stream, err) && look(stream, true, err) && stream_next_batch(stream, 0, false, &ran, err) && (ran || clean_when_idle(stream, err));
         if (!ok && !wait_for_space(stream, err)) return false;
         if (!ok || (ran && !timed)) continue;
-        if (timed) sleep_until(stream, until); /* News must not wake it: it would find them again and again. */
+        if (timed) sleep_until(stream, until, stream->pipeline->writer.trigger_interval_us); /* News must not wake it: it would find them again and again. */
         else if (!discoverer_wait(stream->discoverer, next_turn_us(stream), err)) return false;
     }
     return true;

@@ -1,6 +1,6 @@
 /* doors -- preloaded: moves the wall clock, and lets reads of a file fail.
  *
- * DOORS_CLOCK=N adds N seconds to CLOCK_REALTIME. DOORS_BAD=TEXT lets pread of files whose path ends so fail with EIO;
+ * DOORS_CLOCK=N adds N seconds to CLOCK_REALTIME. DOORS_BACK_AFTER=N sets it back by an hour N seconds after the start. DOORS_BAD=TEXT lets pread of files whose path ends so fail with EIO;
  * DOORS_BAD_COUNT=N the first N times only; DOORS_BAD_FROM=N only at the N-th byte and behind. */
 #include <errno.h>
 #include <stdatomic.h>
@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static long shift, bad_from;
+static long shift, bad_from, back_after = -1;
+static struct timespec start;
 static atomic_long bad_left;
 static const char *bad;
 
@@ -19,6 +20,9 @@ __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv("DOORS_CLOCK");
     if (text) shift = atol(text);
+    text = getenv("DOORS_BACK_AFTER");
+    if (text) back_after = atol(text);
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &start);
     text = getenv("DOORS_BAD_COUNT");
     atomic_store(&bad_left, text ? atol(text) : 1L << 40);
     text = getenv("DOORS_BAD_FROM");
@@ -29,7 +33,10 @@ __attribute__((constructor)) static void begin(void)
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     long result = syscall(SYS_clock_gettime, clock, time);
-    if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += shift;
+    if (result != 0 || clock != CLOCK_REALTIME) return (int)result;
+    struct timespec now;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+    time->tv_sec += shift - (back_after >= 0 && now.tv_sec - start.tv_sec >= back_after ? 3600 : 0);
     return (int)result;
 }
 

@@ -1,7 +1,7 @@
 """stream_test -- the loop of a stream: plans that no longer fit, waits, triggers."""
 import json, os, signal, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(__file__))
-from lib import INLET, Skip, equal, files, land, main, once, pipeline, rows, test, write
+from lib import INLET, Skip, equal, files, land, main, once, pipeline, rows, test, write, service, doors
 
 def cpu_seconds(process):
     with open(f"/proc/{process.pid}/stat") as stat:
@@ -89,5 +89,31 @@ def timed_trigger_sleeps():
     finally:
         service.kill()
     assert used < 0.2, used
+
+def after_the_clock_went_back(**more):
+    pipeline(**more)
+    with service(env=doors(back_after=2)) as p:
+        time.sleep(4)
+        land("landing/a.json", '{"a":1}\n')
+        deadline = time.time() + 10
+        while time.time() < deadline and not os.path.exists("out/_spark_metadata/0"): time.sleep(0.1)
+        equal(len(rows()), 1)
+        p.terminate()
+        equal(p.wait(20), 0)
+
+@test
+def clock_set_back():
+    """A service goes on when the clock is set back by an hour: one that lists"""
+    after_the_clock_went_back()
+
+@test
+def clock_set_back_timed():
+    """A service goes on when the clock is set back by an hour: one with a processingTime of a second"""
+    after_the_clock_went_back(trigger={"processingTime": "1 second"})
+
+@test
+def clock_set_back_told():
+    """A service goes on when the clock is set back by an hour: one with notifications"""
+    after_the_clock_went_back(fmt="cloudFiles", reader={"cloudFiles.format": "json", "cloudFiles.useNotifications": "true"})
 
 main()
