@@ -1,9 +1,10 @@
 /* walk -- reads folders with getdents64 and gives what the scopes let in.
  *
- * One folder is open at a time: its subfolders are gathered first and entered when it is closed. Names are asked about in
- * batches; only those that are not known are stat'ed. */
+ * A folder's subfolders are gathered first and entered when it is closed; the next of them is opened, and where it has to be read
+ * its reading begins, while this one is worked on. Names are asked about in batches; only those that are not known are stat'ed. */
 #include "listing/walk.h"
 #include "base/panic.h"
+#include "listing/entries_ahead.h"
 #include "listing/scope.h"
 
 #include <dirent.h>
@@ -39,6 +40,8 @@ struct walking {
     struct walk_stats *stats;
     int64_t now_us;
     char *entries;                 /* Buffer of getdents64. */
+    struct entries_ahead *ahead;      /* NULL: not started. */
+    bool ahead_tried;
     struct arena *names_arena;     /* Of the batch of names. */
     const char *names[NAMES_PER_BATCH];
     int64_t mtimes_us[NAMES_PER_BATCH];
@@ -233,22 +236,33 @@ static bool take_entry(struct walking *walking, struct folder *folder, const cha
     return walking->name_count < NAMES_PER_BATCH || flush_names(walking, folder, err);
 }
 
+static bool take_entries(struct walking *walking, struct folder *folder, const char *entries, long size, struct error *err)
+{
+    for (long at = 0; at < size;) {
+        const struct linux_dirent64 *entry = (const void *)(entries + at);
+        if (!take_entry(walking, folder, entry->name, entry->type, err)) return false;
+        at += entry->size;
+    }
+    return true;
+}
+
 static bool read_entries(struct walking *walking, struct folder *folder, struct error *err)
 {
-    for (;;) {
+    bool ended = false;
+    while (!ended) {
         if (cancel_now(walking->cancel)) return error_set(err, COND_INLET_CANCELLED, "the listing was stopped");
-        long size = syscall(SYS_getdents64, folder->fd, walking->entries, ENTRY_BYTES);
-        if (size < 0) {
-            folder->markable = false;
-            if (errno != ENOENT) report_unreadable(walking, folder->path, errno, "read the folder");
-            break;
+        const char *entries = walking->entries;
+        long size;
+        int code = 0;
+        if (entries_ahead_has(walking->ahead, folder->fd)) entries_ahead_take(walking->ahead, &entries, &size, &ended, &code);
+        else {
+            size = syscall(SYS_getdents64, folder->fd, walking->entries, ENTRY_BYTES);
+            code = size < 0 ? errno : 0;
+            ended = size <= 0;
         }
-        if (size == 0) break;
-        for (long at = 0; at < size;) {
-            const struct linux_dirent64 *entry = (const void *)(walking->entries + at);
-            if (!take_entry(walking, folder, entry->name, entry->type, err)) return false;
-            at += entry->size;
-        }
+        if (code) folder->markable = false;
+        if (code && code != ENOENT) report_unreadable(walking, folder->path, code, "read the folder");
+        if (!take_entries(walking, folder, entries, size, err)) return false;
     }
     return flush_names(walking, folder, err);
 }
@@ -307,19 +321,6 @@ static bool is_loop(const struct ancestor *above, const struct stat *info)
     return false;
 }
 
-static bool scan(struct walking *walking, const char *path, const struct scope *scope, const struct ancestor *above, struct error *err);
-
-static bool scan_subfolders(struct walking *walking, const struct folder *folder, const struct ancestor *self, struct error *err)
-{
-    char path[PATH_MAX];
-    for (const struct subfolder *at = folder->subfolders; at; at = at->next) {
-        int size = snprintf(path, sizeof path, "%s/%s", strcmp(folder->path, "/") == 0 ? "" : folder->path, at->name);
-        if (size >= (int)sizeof path) report_unreadable(walking, folder->path, ENAMETOOLONG, "enter a folder in");
-        else if (!scan(walking, path, &at->scope, self, err)) return false;
-    }
-    return true;
-}
-
 /* The next component is a plain name: no need to read the folder. */
 static bool step_literally(struct walking *walking, struct folder *folder, struct error *err)
 {
@@ -330,45 +331,140 @@ static bool step_literally(struct walking *walking, struct folder *folder, struc
            flush_names(walking, folder, err);
 }
 
-static bool scan_open(struct walking *walking, struct folder *folder, const struct stat *info, struct error *err)
-{
-    const struct scope *scope = folder->scope;
-    if (scope->state == SCOPE_MATCHING && !scope->pattern->components[scope->component].glob) return step_literally(walking, folder, err);
-    struct walk_mark before = mark_of(folder->path, info);
-    if (!look_at_mark(walking, folder, &before, err)) return false;
-    if (folder->names_done) walking->stats->directories_passed_over++;
-    /* Two links: the entry above and its own ".": there are no subfolders (and no symbolic links, or it would not be marked). */
-    if (folder->names_done && info->st_nlink == 2) return true;
-    return read_entries(walking, folder, err) && offer_mark(walking, folder, &before, err);
-}
+/* A folder on its way: opened, perhaps being read, then worked on. */
+struct visit {
+    struct folder folder;
+    struct stat info;
+    struct walk_mark before;
+    char path[PATH_MAX];
+};
+
+static bool is_literal(const struct scope *scope) { return scope->state == SCOPE_MATCHING && !scope->pattern->components[scope->component].glob; }
+
+/* Two links: the entry above and its own ".": there are no subfolders (and no symbolic links, or it would not be marked). */
+static bool is_passed_over(const struct visit *visit) { return visit->folder.names_done && visit->info.st_nlink == 2; }
 
 /* Nothing is wrong with the folder: to pass it over would look as if it were empty. */
 static bool is_shortage(int code) { return code == EMFILE || code == ENFILE || code == ENOMEM; }
 
-static bool scan(struct walking *walking, const char *path, const struct scope *scope, const struct ancestor *above, struct error *err)
+/* The folder of visit->path; folder.fd is -1 where there is nothing to be seen. */
+static bool visit_open(struct walking *walking, struct visit *visit, const struct scope *scope, const struct ancestor *above, struct error *err)
 {
-    struct folder folder = {.path = path, .scope = scope};
-    struct stat info;
-    folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
-    if (folder.fd < 0 && is_shortage(errno)) return error_errno(err, "could not open the folder '%s'", path);
-    if (folder.fd < 0) {
-        if (errno != ENOENT && errno != ENOTDIR) report_unreadable(walking, path, errno, "open the folder");
+    struct folder *folder = &visit->folder;
+    *folder = (struct folder){.path = visit->path, .scope = scope};
+    folder->fd = open(visit->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    if (folder->fd < 0 && is_shortage(errno)) return error_errno(err, "could not open the folder '%s'", visit->path);
+    if (folder->fd < 0) {
+        if (errno != ENOENT && errno != ENOTDIR) report_unreadable(walking, visit->path, errno, "open the folder");
         return true;
     }
-    if (fstat(folder.fd, &info) != 0 || is_loop(above, &info)) {
-        close(folder.fd);
-        report_unreadable(walking, path, ELOOP, "enter the folder");
+    if (fstat(folder->fd, &visit->info) != 0 || is_loop(above, &visit->info)) {
+        close(folder->fd);
+        folder->fd = -1;
+        report_unreadable(walking, visit->path, ELOOP, "enter the folder");
         return true;
     }
     walking->stats->directories++;
-    folder.arena = arena_new("walk folder");
-    bool ok = scan_open(walking, &folder, &info, err);
+    visit->before = mark_of(visit->path, &visit->info);
+    if (is_literal(scope) || look_at_mark(walking, folder, &visit->before, err)) return true;
+    close(folder->fd);
+    folder->fd = -1;
+    return false;
+}
+
+/* Only for another folder's time: the one that is worked on at once is read by its own thread. */
+static void visit_read_ahead(struct walking *walking, const struct visit *visit)
+{
+    const struct folder *folder = &visit->folder;
+    if (!walking->walk->spec.read_ahead || folder->fd < 0 || is_literal(folder->scope) || is_passed_over(visit)) return;
+    if (!walking->ahead_tried) walking->ahead = entries_ahead_new();
+    walking->ahead_tried = true;
+    if (walking->ahead) entries_ahead_give(walking->ahead, folder->fd);
+}
+
+/* What was begun and is not wanted any more. */
+static void visit_drop(struct walking *walking, struct visit *visit)
+{
+    const char *entries;
+    long size;
+    bool ended;
+    int code;
+    if (visit->folder.fd < 0) return;
+    if (entries_ahead_has(walking->ahead, visit->folder.fd)) entries_ahead_take(walking->ahead, &entries, &size, &ended, &code);
+    close(visit->folder.fd);
+    visit->folder.fd = -1;
+}
+
+static bool scan_names(struct walking *walking, struct visit *visit, struct error *err)
+{
+    struct folder *folder = &visit->folder;
+    if (is_literal(folder->scope)) return step_literally(walking, folder, err);
+    if (folder->names_done) walking->stats->directories_passed_over++;
+    if (is_passed_over(visit)) return true;
+    return read_entries(walking, folder, err) && offer_mark(walking, folder, &visit->before, err);
+}
+
+static bool scan_subfolders(struct walking *walking, const struct folder *folder, const struct ancestor *self, struct error *err);
+
+/* Works on an open folder, closes it, and enters what is below it. */
+static bool visit_scan(struct walking *walking, struct visit *visit, const struct ancestor *above, struct error *err)
+{
+    struct folder *folder = &visit->folder;
+    if (folder->fd < 0) return true;
+    folder->arena = arena_new("walk folder");
+    bool ok = scan_names(walking, visit, err);
     walking->name_count = 0;
-    close(folder.fd);
-    struct ancestor self = {above, info.st_dev, info.st_ino};
-    ok = ok && scan_subfolders(walking, &folder, &self, err);
-    arena_free(folder.arena);
+    visit_drop(walking, visit);
+    struct ancestor self = {above, visit->info.st_dev, visit->info.st_ino};
+    ok = ok && scan_subfolders(walking, folder, &self, err);
+    arena_free(folder->arena);
     return ok;
+}
+
+/* The next subfolder of the list, opened; *at moves behind it. folder.fd -1: none is left. */
+static bool open_next(struct walking *walking, const struct folder *folder, const struct subfolder **at, const struct ancestor *self, struct visit *visit,
+                      struct error *err)
+{
+    visit->folder.fd = -1;
+    while (*at && visit->folder.fd < 0) {
+        const struct subfolder *subfolder = *at;
+        *at = subfolder->next;
+        int size = snprintf(visit->path, sizeof visit->path, "%s/%s", strcmp(folder->path, "/") == 0 ? "" : folder->path, subfolder->name);
+        if (size >= (int)sizeof visit->path) report_unreadable(walking, folder->path, ENAMETOOLONG, "enter a folder in");
+        else if (!visit_open(walking, visit, &subfolder->scope, self, err)) return false;
+    }
+    return true;
+}
+
+static bool scan_subfolders(struct walking *walking, const struct folder *folder, const struct ancestor *self, struct error *err)
+{
+    if (!folder->subfolders) return true;
+    const struct subfolder *at = folder->subfolders;
+    struct visit *visits = ARENA_ARRAY(folder->arena, struct visit, 2), *now = &visits[0], *next = &visits[1];
+    bool ok = open_next(walking, folder, &at, self, now, err);
+    while (ok && now->folder.fd >= 0) {
+        next->folder.fd = -1;
+        ok = open_next(walking, folder, &at, self, next, err);
+        if (ok) visit_read_ahead(walking, next);
+        if (ok) ok = visit_scan(walking, now, self, err);
+        else visit_drop(walking, now);
+        if (!ok) visit_drop(walking, next);
+        struct visit *done = now;
+        now = next;
+        next = done;
+    }
+    return ok;
+}
+
+static bool scan(struct walking *walking, const char *path, const struct scope *scope, const struct ancestor *above, struct error *err)
+{
+    struct visit visit;
+    int size = snprintf(visit.path, sizeof visit.path, "%s", path);
+    if (size >= (int)sizeof visit.path) {
+        report_unreadable(walking, path, ENAMETOOLONG, "enter the folder");
+        return true;
+    }
+    return visit_open(walking, &visit, scope, above, err) && visit_scan(walking, &visit, above, err);
 }
 
 /* A load path that is one file: it is taken whatever its name (not a wildcard's doing). */
@@ -426,6 +522,7 @@ static struct walking *walking_new(const struct walk *walk, const struct walk_vi
 
 static void walking_free(struct walking *walking)
 {
+    entries_ahead_free(walking->ahead);
     arena_free(walking->names_arena);
     free(walking->entries);
     free(walking);

@@ -24,6 +24,7 @@ struct walk_spec {
     int64_t modified_after_us, modified_before_us; /* Exclusive; INT64_MIN and INT64_MAX: off. */
     bool stat_known;                /* allowOverwrites: every file is stat'ed before it is asked about. */
     bool root_may_go;           /* A plain load path that is not there is reported as unreadable, not an error: a service waits for it. */
+    bool read_ahead;                /* The next folder is read on a thread of its own. */
     bool use_marks;                 /* Fully seen folders may be passed over (L9). Never with stat_known. */
 };
 

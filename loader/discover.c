@@ -95,14 +95,14 @@ uint64_t discoverer_digest(const struct pipeline_reader *reader)
     return digest;
 }
 
-static struct walk *make_walk(const struct pipeline_reader *reader, struct arena *arena, bool use_marks, bool service, struct error *err)
+static struct walk *make_walk(const struct pipeline_reader *reader, struct arena *arena, bool use_marks, bool service, bool read_ahead, struct error *err)
 {
     const struct source_settings *settings = &reader->settings;
     struct walk_spec spec = {
         .load = reader->load, .load_count = reader->load_count, .strict_glob = settings->strict_glob, .subtree = settings->subtree,
         .path_glob_filter = settings->path_glob_filter, .modified_after_us = settings->modified_after_us, .modified_before_us = settings->modified_before_us,
         .stat_known = settings->allow_overwrites, .use_marks = use_marks && !settings->allow_overwrites,
-        .own = reader->own, .own_count = reader->own_count, .root_may_go = service};
+        .own = reader->own, .own_count = reader->own_count, .root_may_go = service, .read_ahead = read_ahead};
     return walk_new(&spec, arena, err);
 }
 
@@ -134,7 +134,7 @@ struct discoverer *discoverer_open(const struct pipeline_reader *reader, struct 
     discoverer->source = *source;
     discoverer->arena = arena_new("discovery");
     discoverer->digest = discoverer_digest(reader);
-    discoverer->walk = make_walk(reader, discoverer->arena, true, service, err);
+    discoverer->walk = make_walk(reader, discoverer->arena, true, service, context->thread_count > 1, err);
     bool ok = discoverer->walk && ledger_setting_int(ledger, STARTED_SETTING, 0, &discoverer->started_us, err) &&
               ledger_setting_int(ledger, NEWEST_SETTING, INT64_MIN, &discoverer->newest_us, err) &&
               ledger_setting_int(ledger, FULL_PASS_SETTING, 0, &discoverer->last_full_us, err);
@@ -540,7 +540,7 @@ bool discover_preview(const struct pipeline_reader *reader, struct ledger *ledge
     bool ok = !ledger || (ledger_setting_int(ledger, STARTED_SETTING, 0, &started, err) && ledger_setting_int(ledger, NEWEST_SETTING, INT64_MIN, &newest, err));
     preview.judging = (struct judging){&reader->settings, started == 0, newest, context_now_us(context)};
     struct walk_visitor visitor = {.user = &preview, .known = preview_known, .found = preview_found};
-    struct walk *walk = ok ? make_walk(reader, arena, false, false, err) : NULL;
+    struct walk *walk = ok ? make_walk(reader, arena, false, false, false, err) : NULL;
     struct walk_stats stats;
     ok = walk && walk_run(walk, &visitor, preview.judging.now_us, &context->cancel, &stats, err);
     arena_free(arena);
@@ -549,7 +549,7 @@ bool discover_preview(const struct pipeline_reader *reader, struct ledger *ledge
 
 const char *discover_why_not(const struct pipeline_reader *reader, const char *path, struct arena *arena, struct error *err)
 {
-    struct walk *walk = make_walk(reader, arena, false, false, err);
+    struct walk *walk = make_walk(reader, arena, false, false, false, err);
     return walk ? walk_why_not(walk, path, arena) : NULL;
 }
 

@@ -35,7 +35,7 @@ static int setup(void **state)
     snprintf(f->folder, sizeof f->folder, "/tmp/walk_test_XXXXXX");
     if (!mkdtemp(f->folder)) return -1;
     f->arena = arena_new("test");
-    f->spec = (struct walk_spec){.load = f->load, .load_count = 1, .strict_glob = true, .modified_after_us = INT64_MIN, .modified_before_us = INT64_MAX};
+    f->spec = (struct walk_spec){.load = f->load, .load_count = 1, .strict_glob = true, .read_ahead = true, .modified_after_us = INT64_MIN, .modified_before_us = INT64_MAX};
     *state = f;
     return 0;
 }
@@ -395,6 +395,29 @@ static void names_by_the_thousand_come_once_each(void **state)
 
 /* --- Marks ------------------------------------------------------------------------------------------------------------- */
 
+/* More entries than are read ahead, in the middle of a row of folders; and the same without reading ahead. */
+static void folders_read_ahead_are_read_to_the_end(void **state)
+{
+    struct fixture *f = *state;
+    char name[256];
+    for (int i = 0; i < 5500; i++) {
+        snprintf(name, sizeof name, "b/%0220d", i);
+        put(f, name);
+    }
+    for (int i = 0; i < 20; i++) put(f, arena_printf(f->arena, "folder-%02d/below/one", i));
+    f->load[0] = f->folder;
+    f->spec.subtree = true;
+    f->spec.path_glob_filter = "one";
+    for (int ahead = 0; ahead < 2; ahead++) {
+        f->spec.read_ahead = ahead;
+        f->count = 0;
+        assert_true(walk_it(f, 0));
+        assert_int_equal(f->count, 20);
+        assert_int_equal(f->stats.files_filtered, 5500);
+        assert_int_equal(f->stats.directories, 42);
+    }
+}
+
 static int64_t later(void) { return INT64_C(4000000000000000); }
 
 static void a_still_folder_is_marked_and_then_passed_over(void **state)
@@ -483,7 +506,8 @@ int main(void)
         TEST(odd_names_come_through_unchanged), TEST(a_load_path_may_be_one_file), TEST(a_missing_folder_is_an_error_a_glob_without_match_is_not),
         TEST(path_glob_filter_looks_at_base_names), TEST(times_outside_the_window_are_left_out), TEST(why_names_the_first_rule),
         TEST(loops_of_links_end_and_broken_links_are_nothing), TEST(an_unreadable_folder_is_told_and_the_others_go_on), TEST(a_walk_can_be_stopped),
-        TEST(names_by_the_thousand_come_once_each), TEST(a_still_folder_is_marked_and_then_passed_over), TEST(a_marked_folder_still_leads_to_its_subfolders),
+        TEST(names_by_the_thousand_come_once_each), TEST(folders_read_ahead_are_read_to_the_end),
+        TEST(a_still_folder_is_marked_and_then_passed_over), TEST(a_marked_folder_still_leads_to_its_subfolders),
         TEST(what_could_change_unseen_is_not_marked), TEST(only_one_folder_can_be_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
