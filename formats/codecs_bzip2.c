@@ -1,4 +1,4 @@
-/* codecs_bzip2 -- bzip2, any number of streams after each other. */
+/* codecs_bzip2 -- bzip2, any number of streams after each other; what follows the last and is no stream is left. */
 #include "base/panic.h"
 #include "formats/codecs.h"
 
@@ -8,6 +8,7 @@
 struct bzip2_state {
     bz_stream stream;
     bool open;
+    bool complete; /* A stream has been read to its end. */
 };
 
 static unsigned clamp(size_t size) { return size > UINT_MAX ? UINT_MAX : (unsigned)size; }
@@ -41,8 +42,15 @@ static enum decode bzip2_step(void *memory, struct slice *in, bool in_end, uint8
     in->data += given - stream->avail_in;
     in->size -= given - stream->avail_in;
     *written = room - stream->avail_out;
-    if (result == BZ_STREAM_END) close_stream(state);
+    if (result == BZ_STREAM_END) {
+        close_stream(state);
+        state->complete = true;
+    }
     if (result == BZ_OK || result == BZ_STREAM_END) return DECODE_MORE;
+    if (result == BZ_DATA_ERROR_MAGIC && state->complete) { /* Not another stream: padding or junk, which Spark ignores too. */
+        in->size = 0;
+        return DECODE_END;
+    }
     *reason = result == BZ_DATA_ERROR_MAGIC ? "the bzip2 magic is missing" : "a bzip2 block is damaged";
     return DECODE_DAMAGED;
 }

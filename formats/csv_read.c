@@ -34,7 +34,6 @@ static bool map_columns(struct reader *reader, struct arena *arena, struct error
     const struct read_spec *spec = &reader->spec;
     reader->field_count = spec->file_schema->field_count;
     reader->targets = ARENA_ARRAY(arena, struct csv_target, reader->field_count + 1);
-    uint8_t *wanted = ARENA_ARRAY(arena, uint8_t, reader->field_count + 1);
     size_t count = 0;
     for (size_t i = 0; i < spec->schema->field_count; i++) {
         const struct field *field = &spec->schema->fields[i];
@@ -44,13 +43,11 @@ static bool map_columns(struct reader *reader, struct arena *arena, struct error
         if (position < 0) return error_set(err, COND_INLET_INTERNAL, "column `%s` is not in the file's schema", field->name);
         (void)csv_target_of(field->type, &reader->targets[position]);
         reader->targets[position].column = (uint32_t)i;
-        wanted[position] = 1;
         count++;
         if ((size_t)position >= reader->used_count) reader->used_count = (size_t)position + 1;
     }
     reader->pruned = reader->settings.column_pruning && count < reader->field_count;
     reader->rows_only = reader->settings.column_pruning && count == 0;
-    if (reader->pruned) reader->wanted = wanted;
     return true;
 }
 
@@ -88,7 +85,7 @@ static struct reader *csv_open(const struct read_spec *spec, struct arena *arena
 {
     struct reader *reader = ARENA_NEW(arena, struct reader);
     reader->spec = *spec;
-    if (!csv_settings_compile(spec, arena, &reader->settings, err)) return NULL;
+    if (!refuse_only_corrupt_column(spec, err) || !csv_settings_compile(spec, arena, &reader->settings, err)) return NULL;
     if (!check_types(spec, err) || !map_columns(reader, arena, err)) return NULL;
     prepare_fast_path(reader);
     return reader;
@@ -113,7 +110,7 @@ static struct scan *csv_scan_new(const struct reader *reader, struct inlet_conte
     scan->context = context;
     scan->rows = (struct csv_rows){.settings = &reader->settings, .budget = context->budget, .room = room, .plain_words = reader->plain_words};
     scan->find_marks = csv_marks_scanner(isa_choose());
-    csv_tokenizer_init(&scan->tokenizer, &reader->settings, reader->wanted, reader->field_count);
+    csv_tokenizer_init(&scan->tokenizer, &reader->settings);
     if (!reader->settings.multi_line) scan->lines = lines_new(&reader->settings.lines, context->budget);
     return scan;
 }

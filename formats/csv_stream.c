@@ -129,6 +129,7 @@ static void read_more(struct scan *scan)
     buffer_reserve(&s->bytes, 64);
     if (!s->separator_known) detect_separator(s);
     scan->tokenizer.newline_size = s->separator_size;
+    scan->tokenizer.newline_is_feed = s->separator_size == 1 && s->separator[0] == '\n';
 }
 
 /* Moves *byte behind the units [from, to). */

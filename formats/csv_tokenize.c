@@ -19,9 +19,9 @@ static void *grown(void *array, size_t *capacity, size_t needed, size_t size)
     return bigger;
 }
 
-void csv_tokenizer_init(struct csv_tokenizer *tokenizer, const struct csv_settings *settings, const uint8_t *wanted, size_t wanted_count)
+void csv_tokenizer_init(struct csv_tokenizer *tokenizer, const struct csv_settings *settings)
 {
-    *tokenizer = (struct csv_tokenizer){.settings = settings, .wanted = wanted, .wanted_count = wanted_count, .newline_size = 1,
+    *tokenizer = (struct csv_tokenizer){.settings = settings, .newline_size = 1, .newline_is_feed = true,
                                         .delimiter = settings->separator_count == 1 ? settings->separator[0] : CSV_OFF};
 }
 
@@ -62,8 +62,6 @@ void csv_decode(struct slice text, uint32_t **units, size_t *count, size_t *capa
 
 static bool is_blank(uint32_t ch) { return ch <= ' ' || ch == CSV_FEED; }
 
-static bool wants(const struct csv_tokenizer *t) { return !t->wanted || (t->field_count < t->wanted_count && t->wanted[t->field_count]); }
-
 static bool fail(struct csv_tokenizer *t, enum csv_parse failure)
 {
     t->failure = failure;
@@ -73,7 +71,7 @@ static bool fail(struct csv_tokenizer *t, enum csv_parse failure)
 static bool append(struct csv_tokenizer *t, uint32_t ch)
 {
     int64_t limit = t->settings->chars_max;
-    if (limit >= 0 && t->value_size >= (size_t)limit && wants(t)) return fail(t, CSV_TOO_LONG);
+    if (limit >= 0 && t->value_size >= (size_t)limit) return fail(t, CSV_TOO_LONG);
     if (t->value_size == t->value_capacity) t->value = grown(t->value, &t->value_capacity, 0, sizeof *t->value);
     t->value[t->value_size++] = ch;
     return true;
@@ -504,7 +502,7 @@ static bool simple_quoted(struct csv_tokenizer *t, bool *taken)
     if (i + 1 >= t->count) return t->final; /* Else what follows decides. */
     if (t->units[i - 1] == s->escape) return true;
     uint32_t behind = t->units[i + 1];
-    bool ends = behind == t->delimiter || behind == CSV_FEED || (behind == CSV_NEWLINE && t->newline_size == 1);
+    bool ends = behind == t->delimiter || behind == CSV_FEED || (behind == CSV_NEWLINE && t->newline_is_feed);
     if (!ends) return true;
     size_t size = i - t->at;
     if (s->chars_max >= 0 && size > (size_t)s->chars_max) return true;

@@ -31,11 +31,10 @@ struct csv_tokenizer {
     size_t row_count;
     struct buffer text;      /* Field texts, UTF-8; 64 bytes behind them may be loaded. */
     size_t record_start, record_end; /* In units; comments and empty lines in front are not part of it. */
+    bool newline_is_feed;    /* It stands for \n itself: only that ends a quoted field the short way. */
     size_t newline_size;     /* Characters that a CSV_NEWLINE stands for: an oddity at the end of a file depends on it. */
     /* Inside. */
     const struct csv_settings *settings;
-    const uint8_t *wanted;   /* Per column: the query uses it; NULL: all. Others have no length limit. */
-    size_t wanted_count;
     const uint32_t *units;
     size_t at, count;
     bool final;
@@ -51,7 +50,7 @@ struct csv_tokenizer {
     size_t fields_capacity, rows_capacity;
 };
 
-void csv_tokenizer_init(struct csv_tokenizer *tokenizer, const struct csv_settings *settings, const uint8_t *wanted, size_t wanted_count);
+void csv_tokenizer_init(struct csv_tokenizer *tokenizer, const struct csv_settings *settings);
 void csv_tokenizer_fini(struct csv_tokenizer *tokenizer);
 
 /* Tokenizes the record at units[start..count). final: no text follows. Where several records follow one another (multiLine: CSV_NEWLINE

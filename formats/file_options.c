@@ -16,6 +16,13 @@ const struct option_spec file_options[] = {
     {.name = NULL},
 };
 
+bool refuse_only_corrupt_column(const struct read_spec *spec, struct error *err)
+{
+    if (spec->schema->field_count != 1 || spec->corrupt_column != 0) return true;
+    return error_set(err, COND_QUERY_ONLY_CORRUPT, "the feature is not supported: queries from raw JSON/CSV files are disallowed when the referenced columns only include the corrupt record column (`%s`). "
+                     "Select another column as well", spec->schema->fields[0].name);
+}
+
 bool range_check_as_planned(const struct file_range *range, const struct object_stat *opened, struct error *err)
 {
     const char *what = range->size >= 0 && range->size != opened->size             ? "its size changed"

@@ -46,6 +46,8 @@ struct read_spec {
     bool ignore_corrupt_files;
 };
 
+/* Spark refuses a query that uses nothing of its files but the corrupt record column. */
+bool refuse_only_corrupt_column(const struct read_spec *spec, struct error *err) MUST_CHECK;
 /* The file that was opened is the one that was planned, and as it was then. */
 bool range_check_as_planned(const struct file_range *range, const struct object_stat *opened, struct error *err) MUST_CHECK;
 /* Reading failed with *err. True: it is damage (or an I/O error) and `ignore` is set: noted in the outcome, the range ends here. False:

@@ -30,7 +30,7 @@ enum codec codec_of_path(const char *path)
     if (!dot) return CODEC_NONE;
     for (enum codec i = CODEC_GZIP; i < COUNTOF(codecs); i++)
         if (strcasecmp(dot, codecs[i].suffix) == 0) return i;
-    return CODEC_NONE;
+    return strcasecmp(dot, ".gzip") == 0 ? CODEC_GZIP : strcasecmp(dot, ".zstd") == 0 ? CODEC_ZSTD : CODEC_NONE;
 }
 
 bool codec_find(const char *name, enum codec *out)

@@ -1,6 +1,6 @@
 /* input -- the bytes of one file or file range, decompressed, as a stream of blocks.
  *
- * The codec comes from the file name (format-semantics 1.1): .gz .bz2 .deflate .snappy .lz4 .zst, any
+ * The codec comes from the file name (format-semantics 1.1): .gz .gzip .bz2 .deflate .snappy .lz4 .zst .zstd, any
  * case; .snappy and .lz4 are Hadoop's block formats, LZ4 frames are recognised as well. Anything else is
  * read as it is. Damage (truncated or corrupt stream) is INLET_DAMAGED_FILE with the byte offset in the
  * compressed file; all bytes decoded before it have been delivered. */

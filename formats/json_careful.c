@@ -331,7 +331,7 @@ bool ndjson_record_begin(struct ndjson_parser *parser, const uint8_t *text, size
     parser->end = text + size;
     parser->text_valid = valid;
     parser->fault = (struct ndjson_fault){0};
-    if (size > 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) parser->at += 3; /* A line of nothing else is not blank. */
+    if (!parser->settings->charset_given && size > 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) parser->at += 3; /* A line of nothing else is not blank. */
     return !ndjson_skip_blanks(parser) || parser->at < parser->end;
 }
 

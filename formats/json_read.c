@@ -18,7 +18,7 @@ static struct reader *json_open(const struct read_spec *spec, struct arena *aren
 {
     struct reader *reader = ARENA_NEW(arena, struct reader);
     reader->spec = *spec;
-    if (!ndjson_settings_compile(spec, arena, &reader->settings, err)) return NULL;
+    if (!refuse_only_corrupt_column(spec, err) || !ndjson_settings_compile(spec, arena, &reader->settings, err)) return NULL;
     reader->shape = ndjson_shape_new(spec->schema, spec->corrupt_column, spec->session->case_sensitive, arena, err);
     return reader->shape ? reader : NULL;
 }

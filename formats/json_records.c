@@ -1,6 +1,7 @@
 /* json_records -- records to rows: objects, arrays at the root, and what the parse mode makes of bad ones. */
 #include "formats/json_read.h"
 #include "formats/json_recover.h"
+#include "formats/json_values.h"
 
 #include <string.h>
 
@@ -18,6 +19,14 @@ static void type_text(const struct ndjson_node *node, struct buffer *out)
     type_print_ddl(node->type, out);
 }
 
+/* A string in its quotes that would be a DECIMAL, were it not too large: rounded far to the left of the point any number fits. */
+static bool is_number_text(const struct ndjson_settings *settings, struct slice quoted)
+{
+    enum { FAR_LEFT = INT32_MIN / 2 };
+    int128 value;
+    return parse_decimal_locale((const char *)quoted.data + 1, quoted.size - 2, settings->locale, 38, FAR_LEFT, &value);
+}
+
 /* What Spark says is wrong with a value, which depends on where it was met. */
 static enum condition cause_of(const struct ndjson_settings *settings, const struct ndjson_fault *fault)
 {
@@ -26,6 +35,7 @@ static enum condition cause_of(const struct ndjson_settings *settings, const str
     if (text && fault->value.size == 2) return COND_EMPTY_JSON_FIELD_VALUE;
     if (text && ((kind == TYPE_DATE && settings->date_fallback) || (kind == TYPE_TIMESTAMP && settings->timestamp_fallback))) return COND_CAST_INVALID_INPUT;
     if (number && kind == TYPE_DECIMAL) return COND_NUMERIC_OUT_OF_RANGE;
+    if (text && kind == TYPE_DECIMAL && is_number_text(settings, fault->value)) return COND_NUMERIC_OUT_OF_RANGE;
     return COND_CANNOT_PARSE_JSON_FIELD;
 }
 
@@ -37,6 +47,8 @@ static void innermost_cause(const struct ndjson_settings *settings, const struct
               fault->node->name, shown(fault->value), (const char *)fault->value.data, fault->token, buffer_string(&type));
     buffer_free(&type);
 }
+
+static const char null_root[] = "null is no JSON object";
 
 /* FAILED_READ_FILE around MALFORMED_RECORD_IN_PARSING around what the parser met. */
 static bool fail_fast(struct scan *scan, struct error *err)
@@ -57,6 +69,9 @@ static bool fail_fast(struct scan *scan, struct error *err)
         buffer_free(&type);
     } else if (fault->kind == NDJSON_FAULT_FIELD) {
         innermost_cause(&scan->reader->settings, fault, err);
+        error_wrap(err, COND_MALFORMED_RECORD, "malformed records are detected in record parsing: %.*s. %s", size, text, advice);
+    } else if (fault->kind == NDJSON_FAULT_ROOT && fault->why == null_root) {
+        error_set(err, COND_INVALID_JSON_ROOT, "cannot convert JSON root field to target Spark type");
         error_wrap(err, COND_MALFORMED_RECORD, "malformed records are detected in record parsing: %.*s. %s", size, text, advice);
     } else {
         error_set(err, COND_MALFORMED_RECORD, "malformed records are detected in record parsing: %.*s (%s). %s", size, text,
@@ -336,5 +351,5 @@ bool ndjson_take_record(struct scan *scan, struct error *err)
     if (*parser->at != '[') scan->text_size += record->raw.size + 1;
     if (LIKELY(*parser->at == '{')) return take_object(scan, err);
     if (*parser->at == '[') return take_array(scan, err);
-    return bad_root(scan, "not a JSON object", err);
+    return bad_root(scan, strncmp((const char *)parser->at, "null", 4) == 0 ? null_root : "not a JSON object", err);
 }

@@ -487,6 +487,7 @@ static enum ndjson_base64 decode_open(struct ndjson_walker *walker, const uint8_
     const uint8_t *stop = walker->at;
     uint8_t *bytes = buffer_reserve(out, (size_t)(quote - walker->at) + 4);
     enum ndjson_base64 result = ndjson_base64_until(walker->at, (size_t)(quote - walker->at), bytes, &out->size, &stop);
+    if (result == NDJSON_BASE64_OVERRUN && stop < quote) result = NDJSON_BASE64_BAD;
     walker->at = result == NDJSON_BASE64_BAD ? stop : quote + 1;
     walker->string_open = result != NDJSON_BASE64_GOOD;
     if (result == NDJSON_BASE64_OVERRUN) (void)fail(walker, "unfinished base64");
