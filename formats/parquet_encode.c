@@ -79,15 +79,33 @@ static bool compress_hadoop_lz4(struct slice bytes, struct buffer *out, struct e
     return true;
 }
 
+/* Zstandard's matchers above level 1 mostly find nothing in integers, and seek long: where they make a sample from the
+ * middle of the page no smaller, the page takes level 1. *level is that of the settings before. */
+static bool choose_level(const struct column_writer *writer, struct slice bytes, int *level, struct error *err)
+{
+    enum { SAMPLE_SIZE = 32 << 10 };
+    struct buffer *out = &writer->scratch->compressed;
+    bool integers = writer->leaf->physical == PARQUET_INT32 || writer->leaf->physical == PARQUET_INT64;
+    if (writer->settings->codec != PAGE_ZSTD || *level <= 1 || !integers || bytes.size < 4 * SAMPLE_SIZE) return true;
+    struct slice sample = slice_of(bytes.data + bytes.size / 2, SAMPLE_SIZE);
+    buffer_clear(out);
+    if (!page_compress(PAGE_ZSTD, *level, sample, out, err)) return false;
+    size_t slow = out->size;
+    if (!page_compress(PAGE_ZSTD, 1, sample, out, err)) return false;
+    if (out->size - slow <= slow + slow / 200) *level = 1;
+    return true;
+}
+
 static bool compress(struct column_writer *writer, struct slice bytes, struct slice *result, struct error *err)
 {
     const struct page_settings *settings = writer->settings;
     struct buffer *out = &writer->scratch->compressed;
     *result = bytes;
+    int level = settings->codec_level;
     if (settings->codec == PAGE_UNCOMPRESSED) return true;
+    if (!choose_level(writer, bytes, &level, err)) return false;
     buffer_clear(out);
-    bool ok = settings->codec == PAGE_LZ4_HADOOP ? compress_hadoop_lz4(bytes, out, err)
-                                                 : page_compress(settings->codec, settings->codec_level, bytes, out, err);
+    bool ok = settings->codec == PAGE_LZ4_HADOOP ? compress_hadoop_lz4(bytes, out, err) : page_compress(settings->codec, level, bytes, out, err);
     *result = slice_of(out->data, out->size);
     return ok;
 }
