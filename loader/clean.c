@@ -327,15 +327,20 @@ static bool is_lost(const struct cleaner *cleaner, struct error *err)
 static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct clean_result_counts *counts, struct error *err)
 {
     struct ledger_input *files;
+    const struct ledger_input *after = NULL;
     size_t count;
-    if (!ledger_cleaning_retries(ledger, CLEAN_SLICE, cleaner->arena, &files, &count, err)) return false;
-    for (size_t i = 0; i < count; i++) {
-        struct cleaned_file result = clean_one(cleaner, &files[i]);
-        count_result(counts, result.result);
-        if (is_lost(cleaner, err)) return false;
-        if (result.result == CLEAN_RETRY) continue;
-        if (!sync_dirty(cleaner, err) || !ledger_cleaned_retry(ledger, files[i].source_id, files[i].ordinal, &result, err)) return false;
-    }
+    do { /* All of them: those that fail for good must not stand before the others. */
+        if (!ledger_cleaning_retries(ledger, after, CLEAN_SLICE, cleaner->arena, &files, &count, err)) return false;
+        for (size_t i = 0; i < count; i++) {
+            if (cancel_now(&cleaner->context->cancel)) return true;
+            struct cleaned_file result = clean_one(cleaner, &files[i]);
+            count_result(counts, result.result);
+            if (is_lost(cleaner, err)) return false;
+            if (result.result == CLEAN_RETRY) continue;
+            if (!sync_dirty(cleaner, err) || !ledger_cleaned_retry(ledger, files[i].source_id, files[i].ordinal, &result, err)) return false;
+        }
+        if (count) after = &files[count - 1];
+    } while (count == CLEAN_SLICE);
     return true;
 }
 

@@ -354,8 +354,8 @@ bool ledger_cleaned(struct ledger *ledger, int64_t batch_id, const struct cleane
                     const char *archive_base, const char *path_base, struct error *err) MUST_CHECK;
 /* Nothing up to and including the last committed batch is to be cleaned (cleaning was off until now). */
 bool ledger_cleaning_skip(struct ledger *ledger, struct error *err) MUST_CHECK;
-/* Files whose cleaning is to be tried again; result them one by one. */
-bool ledger_cleaning_retries(struct ledger *ledger, size_t count_max, struct arena *arena, struct ledger_input **files, size_t *count,
+/* Files whose cleaning is to be tried again, behind *after (NULL: from the first); result them one by one. */
+bool ledger_cleaning_retries(struct ledger *ledger, const struct ledger_input *after, size_t count_max, struct arena *arena, struct ledger_input **files, size_t *count,
                              struct error *err) MUST_CHECK;
 bool ledger_cleaned_retry(struct ledger *ledger, uint32_t source_id, int64_t ordinal, const struct cleaned_file *result, struct error *err) MUST_CHECK;
 

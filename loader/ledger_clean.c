@@ -252,7 +252,8 @@ static bool retry_input(struct kv_txn *txn, struct slice key, struct batch_walk 
     return true;
 }
 
-bool ledger_cleaning_retries(struct ledger *ledger, size_t count_max, struct arena *arena, struct ledger_input **files, size_t *count, struct error *err)
+bool ledger_cleaning_retries(struct ledger *ledger, const struct ledger_input *after, size_t count_max, struct arena *arena,
+                             struct ledger_input **files, size_t *count, struct error *err)
 {
     *count = 0;
     *files = NULL;
@@ -264,7 +265,8 @@ bool ledger_cleaning_retries(struct ledger *ledger, size_t count_max, struct are
     walk.files = ARENA_ARRAY(arena, struct ledger_input, walk.capacity + 1);
     struct kv_cursor *cursor = ok && rows ? kv_cursor_open(txn, TABLE_RETRIES, err) : NULL;
     struct kv_row row = {.found = false};
-    if (rows) ok = ok && cursor && kv_first(cursor, &row, err);
+    struct key start = key_of_ordinal(after ? after->source_id : 0, after ? after->ordinal + 1 : 0);
+    if (rows) ok = ok && cursor && kv_seek(cursor, key_slice(&start), &row, err);
     while (ok && row.found && walk.count < walk.capacity) {
         ok = retry_input(txn, row.key, &walk, err) && kv_next(cursor, &row, err);
     }

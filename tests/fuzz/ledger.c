@@ -138,7 +138,7 @@ static void ask_batches(struct ledger *ledger, struct arena *arena)
     if (!ledger_take(ledger, &source, &limits, arena, &files, &count, &err)) fuzz_check_error(&err);
     if (!ledger_next_ordinal(ledger, 0, &ordinal, &err)) fuzz_check_error(&err);
     if (!ledger_cleaning(ledger, 10, arena, &cleaning, &err)) fuzz_check_error(&err);
-    if (!ledger_cleaning_retries(ledger, 10, arena, &files, &count, &err)) fuzz_check_error(&err);
+    if (!ledger_cleaning_retries(ledger, NULL, 10, arena, &files, &count, &err)) fuzz_check_error(&err);
     if (!ledger_counts(ledger, &counts, &err)) fuzz_check_error(&err);
     if (!ledger_progress_list(ledger, arena, &texts, &count, &err)) fuzz_check_error(&err);
     if (!ledger_setting_get(ledger, arena, "sink.format", &value, &err)) fuzz_check_error(&err);

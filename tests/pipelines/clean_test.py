@@ -339,4 +339,23 @@ def killed_before_retention():
         p.wait(20)
     equal([tree("landing"), tree("moved"), ids()], [set(), {"a.json"}, [1]])
 
+@test
+def many_that_cannot_be_cleaned():
+    """A thousand files that can never be moved do not keep those behind them from being moved later"""
+    if os.geteuid() != 0 or not shutil.which("chattr") or subprocess.run(["chattr", "+i", "."], capture_output=True).returncode: raise Skip("needs immutable folders")
+    subprocess.run(["chattr", "-i", "."])
+    os.makedirs("landing/fixed")
+    move(reader={"recursiveFileLookup": "true"})
+    for i in range(1001): write(f"landing/fixed/{i}.json", row(i))
+    write("landing/later/x.json", row(-1))
+    os.utime("landing/later/x.json", (4e9, 4e9))  # The last one of its batch.
+    subprocess.run(["chattr", "+i", "landing/fixed", "landing/later"], check=True)
+    try:
+        equal(once().summary["cleaned_files"], 0)
+        subprocess.run(["chattr", "-i", "landing/later"], check=True)
+        equal(once().summary["cleaned_files"], 1)
+        equal(tree("moved"), {"later/x.json"})
+    finally:
+        subprocess.run(["chattr", "-R", "-i", "landing"])
+
 main()

@@ -946,12 +946,15 @@ static void cleaning_goes_on_where_it_stopped(void **state)
     assert_string_equal(find(f, "/landing", "f000004").clean_target, "/archive/landing/f000004");
     struct ledger_input *retries;
     size_t count;
-    OK(ledger_cleaning_retries(f->ledger, 10, f->arena, &retries, &count, &f->err));
+    OK(ledger_cleaning_retries(f->ledger, NULL, 10, f->arena, &retries, &count, &f->err));
     assert_int_equal(count, 1);
     assert_string_equal(retries[0].name, "f000002");
     assert_string_equal(retries[0].directory, "/landing");
+    struct ledger_input *behind;
+    OK(ledger_cleaning_retries(f->ledger, &retries[0], 10, f->arena, &behind, &count, &f->err));
+    assert_int_equal(count, 0);
     OK(ledger_cleaned_retry(f->ledger, 0, retries[0].ordinal, &(struct cleaned_file){CLEAN_DONE, NULL, NULL}, &f->err));
-    OK(ledger_cleaning_retries(f->ledger, 10, f->arena, &retries, &count, &f->err));
+    OK(ledger_cleaning_retries(f->ledger, NULL, 10, f->arena, &retries, &count, &f->err));
     assert_int_equal(count, 0);
     assert_true(find(f, "/landing", "f000002").cleaned);
     assert_int_equal(counts_of(f).cleaned, 4);
