@@ -153,6 +153,30 @@ san:
 tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan -j2 build/tsan/inlet unit
 	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/tsan/unit/%.t)
+	INLET=$(CURDIR)/build/tsan/inlet PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
+
+# Memory errors and leaks that the sanitizers' own allocator hides: the unit tests, and the short ones of the pipelines.
+VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+.PHONY: valgrind
+valgrind:
+	@etc/install-packages $(TEST_PACKAGES) valgrind
+	@$(MAKE) --no-print-directory -j2 all unit venv
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '$(VALGRIND)' $(UNIT_TESTS)
+	@printf '#!/bin/sh\nexec $(VALGRIND) $(CURDIR)/$(BUILD)/inlet "$$@"\n' > $(BUILD)/inlet-valgrind && chmod +x $(BUILD)/inlet-valgrind
+	INLET=$(CURDIR)/$(BUILD)/inlet-valgrind PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' tests/pipelines/sinks_test.py tests/pipelines/clean_test.py
+
+# Branches of the rooms that lose no record: unit tests, pipelines and the sample of failing calls; a table a room (tests/coverage.py).
+COVERAGE_ROOMS := loader sinks listing notify
+COVERAGE_BAR ?= 70
+.PHONY: coverage
+coverage:
+	@$(MAKE) --no-print-directory deps-test venv build/release/crash/crashpoint
+	@$(MAKE) --no-print-directory VARIANT=coverage -j2 build/coverage/inlet unit
+	@find build/coverage -name '*.gcda' -delete
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(patsubst tests/unit/%.c,build/coverage/unit/%.t,$(wildcard $(COVERAGE_ROOMS:%=tests/unit/%/*_test.c)))
+	INLET=$(CURDIR)/build/coverage/inlet PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
+	INLET_CRASH_SECONDS=60 INLET=$(CURDIR)/build/coverage/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint $(PROVE) --exec '$(PYTHON)' tests/crash/fault_test.py
+	@$(PYTHON) tests/coverage.py build/coverage $(COVERAGE_BAR) $(COVERAGE_ROOMS)
 
 # Apache Spark reads what inlet wrote; needs a Python with pyspark and delta-spark (and Delta's jars in SPARK_SUBMIT_ARGS).
 SPARK_RUN ?= spark-submit --packages io.delta:delta-spark_4.2_2.13:4.4.0 --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog

@@ -4,10 +4,13 @@
 #include "base/plant.h"
 #include "base/uuid.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REPLACE_TRIES = 100, DRAFT_MODE = 0644 };
@@ -36,6 +39,56 @@ static void open_nameless(struct draft *draft)
     errno = EOPNOTSUPP;
 }
 
+/* ".NAME.12345678.tmp" for the path's NAME. */
+static bool is_draft_of(const char *path, const char *name)
+{
+    const char *base = path_basename(path);
+    size_t size = strlen(base);
+    if (name[0] != '.' || strncmp(name + 1, base, size) != 0 || name[size + 1] != '.') return false;
+    const char *random = name + size + 2;
+    return strspn(random, "0123456789abcdef") == 8 && strcmp(random + 8, ".tmp") == 0;
+}
+
+/* The lock goes with the process that holds it: a draft without one is nobody's. */
+static void remove_if_left(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlinkat(folder, name, 0);
+    close(fd);
+}
+
+static void sweep_left(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s.", folder_size(path), path);
+    DIR *entries = opendir(folder);
+    if (!entries) return;
+    const struct dirent *entry;
+    while ((entry = readdir(entries)))
+        if (is_draft_of(path, entry->d_name)) remove_if_left(dirfd(entries), entry->d_name);
+    closedir(entries);
+}
+
+/* Locked before anybody can have taken it for left; if somebody has, it has no name any more and another one is made. */
+static bool open_named(struct draft *draft, struct error *err)
+{
+    sweep_left(draft->path);
+    draft->named = true;
+    for (;;) {
+        char unique[UUID_TEXT_SIZE];
+        uuid_v4(unique);
+        int size = snprintf(draft->name, PATH_MAX, "%.*s.%s.%.8s.tmp", folder_size(draft->path), draft->path, path_basename(draft->path), unique);
+        if (!fits(size, draft->path, err)) return false;
+        draft->fd = open(draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, DRAFT_MODE);
+        if (draft->fd < 0) return error_errno(err, "could not create file \"%s\"", draft->name);
+        struct stat info;
+        bool locked = flock(draft->fd, LOCK_EX) == 0; /* Where there are no locks nothing is swept either. */
+        if (!locked || fstat(draft->fd, &info) != 0 || info.st_nlink > 0) return true;
+        close(draft->fd);
+    }
+}
+
 bool draft_open(struct draft *draft, const char *path, struct error *err)
 {
     draft->fd = -1;
@@ -46,12 +99,7 @@ bool draft_open(struct draft *draft, const char *path, struct error *err)
     if (draft->fd >= 0) return true;
     if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOSYS)
         return error_errno(err, "could not create file \"%s\"", path);
-    char unique[UUID_TEXT_SIZE];
-    uuid_v4(unique);
-    if (!fits(snprintf(draft->name, PATH_MAX, "%.*s.%s.%.8s.tmp", folder_size(path), path, path_basename(path), unique), path, err)) return false;
-    draft->named = true;
-    draft->fd = open(draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, DRAFT_MODE);
-    return draft->fd >= 0 || error_errno(err, "could not create file \"%s\"", draft->name);
+    return open_named(draft, err);
 }
 
 void draft_discard(struct draft *draft)
@@ -118,7 +166,9 @@ static int replace_nameless(struct draft *draft)
             continue;
         }
         if (rename(draft->name, draft->path) == 0) return 0;
-        if (errno == ENOENT) errno = EEXIST; /* Somebody else replaces the same file and has taken this one's name away. */
+        int reason = errno;
+        if (reason != ENOENT) unlink(draft->name);
+        errno = reason == ENOENT ? EEXIST : reason; /* Somebody else replaces the same file and has taken this one's name away. */
     }
     return -1;
 }

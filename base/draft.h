@@ -1,7 +1,8 @@
 /* draft -- a file in the making, which gets its name when it is complete and on disk.
  *
  * It has no name until then (O_TMPFILE), so a crash leaves nothing to sweep. Where the file system has no such
- * files, or there is no /proc to name one by, it lies beside its place as ".NAME.RANDOM.tmp". */
+ * files, or there is no /proc to name one by, it lies beside its place as ".NAME.RANDOM.tmp", locked: what a killed
+ * process left there is removed by the next draft of the same NAME. */
 #pragma once
 #include "base/error.h"
 #include <limits.h>

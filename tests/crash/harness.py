@@ -304,7 +304,7 @@ FAULTS = [
     Fault("not-supported", "fail", "EOPNOTSUPP", "create,link", (0, 1)),  # A file system without nameless files, or without links.
     Fault("read-only-on", "fail-from", "EROFS", "create,write,truncate,rename,link,unlink,mkdir,rmdir,attribute", (0, 1)),
 ]
-SYSTEM = re.compile(r"\.so(\.|$)|ld\.so|^/(etc|proc|sys|usr|lib|lib64|bin)/|^/dev/(?!shm/)|^/tmp/(?!inlet-crash)|/release/inlet$|/san/inlet$|^$|^pipe:|^anon_inode:|^socket:|/got/")
+SYSTEM = re.compile(r"\.so(\.|$)|ld\.so|^/(etc|proc|sys|usr|lib|lib64|bin)/|^/dev/(?!shm/)|^/tmp/(?!inlet-crash)|/release/inlet$|/(san|coverage)/inlet$|\.gcda$|^$|^pipe:|^anon_inode:|^socket:|/got/")
 
 def failable(reference):
     """Not the loader of libraries, not what belongs to the command of foreachBatch."""
