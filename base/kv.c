@@ -173,7 +173,7 @@ static bool kv_start(struct kv *kv, struct error *err)
     if (!check_data_file(kv, err)) return false;
     size_t map_size = KV_MAP_START;
     int code = open_environment(kv, map_size);
-    while (code == ENOMEM && map_size > KV_MAP_SMALLEST) { /* A limit on address space. */
+    while ((code == ENOMEM || code == EINVAL) && map_size > KV_MAP_SMALLEST) { /* A limit on address space; valgrind says EINVAL. */
         map_size /= 2;
         code = open_environment(kv, map_size);
     }
