@@ -111,15 +111,14 @@ static struct scan *csv_scan_new(const struct reader *reader, struct inlet_conte
     scan->rows = (struct csv_rows){.settings = &reader->settings, .budget = context->budget, .room = room, .plain_words = reader->plain_words};
     scan->find_marks = csv_marks_scanner(isa_choose());
     csv_tokenizer_init(&scan->tokenizer, &reader->settings);
-    if (!reader->settings.multi_line) scan->lines = lines_new(&reader->settings.lines, context->budget);
+    range_cursor_init(&scan->files, reader->settings.multi_line ? NULL : &reader->settings.lines, &reader->spec, context);
     return scan;
 }
 
 static void csv_scan_free(struct scan *scan)
 {
     if (!scan) return;
-    input_close(scan->input);
-    lines_free(scan->lines);
+    range_cursor_fini(&scan->files);
     csv_stream_fini(&scan->stream);
     csv_tokenizer_fini(&scan->tokenizer);
     buffer_free(&scan->converted);
@@ -132,66 +131,27 @@ static void csv_scan_free(struct scan *scan)
 
 static void csv_scan_begin(struct scan *scan, const struct file_range *ranges, size_t count, struct range_outcome *outcomes)
 {
-    input_close(scan->input);
-    scan->input = NULL;
-    scan->ranges = ranges;
-    scan->range_count = count;
-    scan->range_index = 0;
-    scan->outcomes = outcomes;
-    memset(outcomes, 0, count * sizeof *outcomes);
+    range_cursor_begin(&scan->files, ranges, count, outcomes);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------ */
 
 static bool open_range(struct scan *scan, struct error *err)
 {
-    const struct file_range *range = &scan->ranges[scan->range_index];
+    struct range_cursor *files = &scan->files;
     const struct csv_settings *settings = &scan->reader->settings;
-    const struct store_ops *store = store_find(range->path, err);
     struct object_stat stat;
-    if (!store) return false;
-    int64_t open_at = scan->lines ? lines_open_at(&settings->lines, range->start) : range->start;
-    scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
-    if (!scan->input || !range_check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
-    if (range->read_ahead) input_read_ahead(scan->input);
-    if (!scan->lines || !charset_is_ascii_like(settings->charset)) input_convert(scan->input, settings->charset);
-    if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
-    else csv_stream_begin(scan);
+    if (!range_cursor_open(files, &stat, err)) return false;
+    const struct file_range *range = &files->ranges[files->index];
+    if (!files->lines || !charset_is_ascii_like(settings->charset)) input_convert(files->input, settings->charset);
+    if (!files->lines) csv_stream_begin(scan);
     scan->first_line = range->start == 0;
     scan->header_due = settings->header && range->start == 0;
     scan->skip_due = range->start == 0 ? settings->skip_rows : 0;
-    scan->block_serial = 0;
-    scan->segment_due = true;
     return true;
 }
 
-static bool end_range(struct scan *scan, struct error *err)
-{
-    const char *path = scan->ranges[scan->range_index].path;
-    scan_outcome(scan)->bytes = input_bytes_stored(scan->input);
-    bool unchanged = scan_outcome(scan)->ignored_corrupt || input_check_unchanged(scan->input, err);
-    input_close(scan->input);
-    scan->input = NULL;
-    scan->range_index++;
-    return unchanged || error_at(err, path, 0, -1);
-}
-
-/* Reading failed. True: that is to be ignored, and the range ends here. */
-static bool ignore_damage(struct scan *scan, struct error *err)
-{
-    return range_ignore_damage(&scan->ranges[scan->range_index], &scan->outcomes[scan->range_index], scan->reader->spec.ignore_corrupt_files, err);
-}
-
 /* ---- lines ------------------------------------------------------------------------------------- */
-
-static void check_block(struct scan *scan)
-{
-    uint64_t serial;
-    struct slice block = lines_block(scan->lines, &serial);
-    if (serial == scan->block_serial) return;
-    scan->block_serial = serial;
-    scan->block_valid = utf8_valid(block.data, block.size);
-}
 
 /* The record's text as valid UTF-8. */
 static struct slice text_of_line(struct scan *scan, const uint8_t *data, size_t size)
@@ -201,8 +161,7 @@ static struct slice text_of_line(struct scan *scan, const uint8_t *data, size_t 
     if (charset == CHARSET_ISO_8859_1 || charset == CHARSET_US_ASCII) {
         ready = utf8_is_ascii(data, size);
     } else { /* Wide encodings arrive converted. */
-        check_block(scan);
-        ready = scan->block_valid || utf8_valid(data, size);
+        ready = range_cursor_valid(&scan->files, data, size);
         charset = CHARSET_UTF8;
     }
     if (LIKELY(ready)) return slice_of(data, size);
@@ -280,10 +239,10 @@ static bool take_line(struct scan *scan, struct chunk *chunk, struct line *line,
 static bool advance_line(struct scan *scan, struct chunk *chunk, struct error *err)
 {
     struct line line;
-    switch (lines_next(scan->lines, &line, err)) {
+    switch (lines_next(scan->files.lines, &line, err)) {
     case LINES_RECORD: return take_line(scan, chunk, &line, err);
-    case LINES_END: return end_range(scan, err);
-    default: return ignore_damage(scan, err) && end_range(scan, err);
+    case LINES_END: return range_cursor_end(&scan->files, err);
+    default: return range_cursor_ignores(&scan->files, err) && range_cursor_end(&scan->files, err);
     }
 }
 
@@ -311,8 +270,8 @@ static bool advance_stream(struct scan *scan, struct chunk *chunk, struct error 
     if (scan->reader->fast_stream && !scan->header_due && take_as_lines(scan, chunk, &failed, err)) return true;
     if (failed) return false;
     enum csv_frame frame = csv_stream_next(scan, &why, err);
-    if (frame == CSV_FRAMED_FAILED) return ignore_damage(scan, err) && end_range(scan, err);
-    if (frame == CSV_FRAMED_END) return end_range(scan, err);
+    if (frame == CSV_FRAMED_FAILED) return range_cursor_ignores(&scan->files, err) && range_cursor_end(&scan->files, err);
+    if (frame == CSV_FRAMED_END) return range_cursor_end(&scan->files, err);
     scan->record.number = scan_outcome(scan)->records_framed;
     bool header = scan->header_due;
     scan->header_due = false;
@@ -324,27 +283,20 @@ static bool advance_stream(struct scan *scan, struct chunk *chunk, struct error 
 /* A record failed the read with MALFORMED_CSV_RECORD: to Spark that is a corrupt file too. */
 static bool ignore_refused(struct scan *scan, struct error *err)
 {
-    if (!scan->input || !scan->reader->spec.ignore_corrupt_files || !strstr(err->cause, "[MALFORMED_CSV_RECORD]")) return false;
+    if (!scan->files.input || !scan->files.ignore_corrupt || !strstr(err->cause, "[MALFORMED_CSV_RECORD]")) return false;
     if (strstr(err->cause, "[MALFORMED_RECORD_IN_PARSING")) return false; /* FAILFAST is meant. */
     struct range_outcome *outcome = scan_outcome(scan);
     outcome->ignored_corrupt = true;
     snprintf(outcome->damage, sizeof outcome->damage, "%.255s", err->cause);
     error_clear(err);
-    return end_range(scan, err);
+    return range_cursor_end(&scan->files, err);
 }
 
 /* One step: a record of the range at hand, or the range's opening or end. */
 static bool advance(struct scan *scan, struct chunk *chunk, struct error *err)
 {
-    if (!scan->input) {
-        if (open_range(scan, err)) return true;
-        if (!ignore_damage(scan, err)) return false;
-        input_close(scan->input);
-        scan->input = NULL;
-        scan->range_index++;
-        return true;
-    }
-    if (scan->lines ? advance_line(scan, chunk, err) : advance_stream(scan, chunk, err)) return true;
+    if (!scan->files.input) return open_range(scan, err) || range_cursor_skip(&scan->files, err);
+    if (scan->files.lines ? advance_line(scan, chunk, err) : advance_stream(scan, chunk, err)) return true;
     return ignore_refused(scan, err);
 }
 
@@ -356,7 +308,7 @@ static bool bind_chunk(struct scan *scan, struct chunk *chunk, struct error *err
     scan->rows.err = err;
     scan->rows.no_memory = false;
     scan->text = 0;
-    scan->segment_due = true;
+    scan->files.segment_due = true;
     for (size_t i = 0; i < scan->reader->spec.schema->field_count; i++) {
         struct column *column = &chunk->columns[i];
         if (!column_reserve(column, scan->context->budget, CHUNK_ROWS_MAX, err)) return false;
@@ -373,9 +325,9 @@ static enum pull csv_scan_next(struct scan *scan, struct chunk *chunk, struct er
 {
     do {
         if (!bind_chunk(scan, chunk, err)) return PULL_FAILED;
-        while (scan->range_index < scan->range_count && scan->rows.row < CHUNK_ROWS_MAX && scan->text < CHUNK_TEXT_MAX)
+        while (range_cursor_more(&scan->files) && scan->rows.row < CHUNK_ROWS_MAX && scan->text < CHUNK_TEXT_MAX)
             if (!advance(scan, chunk, err)) return PULL_FAILED;
-    } while (scan->rows.row == 0 && scan->range_index < scan->range_count);
+    } while (scan->rows.row == 0 && range_cursor_more(&scan->files));
     if (scan->rows.row == 0) return PULL_END;
     for (size_t i = 0; i < scan->reader->spec.schema->field_count; i++) chunk->columns[i].length = scan->rows.row;
     chunk->row_count = scan->rows.row;

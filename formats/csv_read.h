@@ -4,7 +4,7 @@
 #include "formats/csv_fields.h"
 #include "formats/csv_marks.h"
 #include "formats/csv_tokenize.h"
-#include "formats/lines.h"
+#include "formats/range_cursor.h"
 
 enum { CSV_POSITIONS = 1024 };
 
@@ -49,17 +49,10 @@ struct csv_stream {
 struct scan {
     const struct reader *reader;
     struct inlet_context *context;
-    const struct file_range *ranges;
-    size_t range_count, range_index;
-    struct range_outcome *outcomes;
-    struct input *input;           /* Of ranges[range_index]; NULL: not opened. */
-    struct lines *lines;           /* NULL: multiLine. */
+    struct range_cursor files;     /* Its lines are NULL: multiLine. */
     struct csv_stream stream;
-    uint64_t block_serial;         /* Of the block that was checked for UTF-8. */
-    bool block_valid;
     bool header_due, first_line;
     int64_t skip_due;
-    bool segment_due;              /* The next row begins a segment. */
     struct csv_record record;
     struct csv_rows rows;          /* The chunk being filled. */
     size_t text;                   /* Bytes of records in it. */
@@ -73,7 +66,7 @@ struct scan {
     struct error *stored;          /* multiLine: what stopped the reading. */
 };
 
-static inline struct range_outcome *scan_outcome(const struct scan *scan) { return &scan->outcomes[scan->range_index]; }
+static inline struct range_outcome *scan_outcome(const struct scan *scan) { return range_cursor_outcome(&scan->files); }
 
 /* Takes scan->record (a line) as a row, or as a bad record. False: *err. */
 bool csv_take_line(struct scan *scan, struct chunk *chunk, struct error *err) MUST_CHECK;

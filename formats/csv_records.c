@@ -11,7 +11,7 @@ static int shown(struct slice text) { return text.size > 700 ? 700 : (int)text.s
 
 static bool fail_read(struct scan *scan, struct error *err)
 {
-    const char *path = scan->ranges[scan->range_index].path;
+    const char *path = range_cursor_path(&scan->files);
     error_wrap(err, COND_FAILED_READ_FILE, "encountered error while reading file %s", path);
     return error_at(err, path, scan->record.number + 1, scan->record.byte);
 }
@@ -98,9 +98,9 @@ static ALWAYS_INLINE bool finish_row(struct scan *scan, struct chunk *chunk, enu
         }
     }
     if (UNLIKELY(!put_corrupt_text(scan, bad != GOOD))) return false;
-    if (UNLIKELY(scan->segment_due)) {
-        chunk_add_segment(chunk, scan->rows.row, (uint32_t)scan->range_index, scan->record.byte, scan->record.number);
-        scan->segment_due = false;
+    if (UNLIKELY(scan->files.segment_due)) {
+        chunk_add_segment(chunk, scan->rows.row, (uint32_t)scan->files.index, scan->record.byte, scan->record.number);
+        scan->files.segment_due = false;
     }
     scan->rows.row++;
     scan->text += scan->record.text.size;

@@ -121,7 +121,7 @@ static void read_more(struct scan *scan)
     for (size_t more = 0; more < wanted && !s->end;) {
         size_t got = 0;
         if (!scan->stored && !(scan->stored = malloc(sizeof *scan->stored))) panic_out_of_memory(sizeof *scan->stored);
-        if (!input_read(scan->input, buffer_reserve(&s->bytes, READ_SIZE), READ_SIZE, false, &got, scan->stored)) s->failed = s->end = true;
+        if (!input_read(scan->files.input, buffer_reserve(&s->bytes, READ_SIZE), READ_SIZE, false, &got, scan->stored)) s->failed = s->end = true;
         else if (got == 0) s->end = true;
         s->bytes.size += got;
         more += got;
@@ -174,7 +174,7 @@ static enum csv_frame refuse_rest(struct scan *scan, enum csv_parse *why)
     size_t got = 1;
     while (!s->end && got) {
         buffer_clear(&s->bytes);
-        if (!input_read(scan->input, buffer_reserve(&s->bytes, READ_SIZE), READ_SIZE, false, &got, scan->stored)) s->failed = s->end = true;
+        if (!input_read(scan->files.input, buffer_reserve(&s->bytes, READ_SIZE), READ_SIZE, false, &got, scan->stored)) s->failed = s->end = true;
     }
     s->end = true;
     s->byte_at = 0;

@@ -48,12 +48,6 @@ struct read_spec {
 
 /* Spark refuses a query that uses nothing of its files but the corrupt record column. */
 bool refuse_only_corrupt_column(const struct read_spec *spec, struct error *err) MUST_CHECK;
-/* The file that was opened is the one that was planned, and as it was then. */
-bool range_check_as_planned(const struct file_range *range, const struct object_stat *opened, struct error *err) MUST_CHECK;
-/* Reading failed with *err. True: it is damage (or an I/O error) and `ignore` is set: noted in the outcome, the range ends here. False:
- * *err names the file, and for damage the record and byte. */
-bool range_ignore_damage(const struct file_range *range, struct range_outcome *outcome, bool ignore, struct error *err) MUST_CHECK;
-
 enum pull { PULL_CHUNK, PULL_END, PULL_FAILED };
 
 struct reader; /* Immutable after open. */

@@ -36,14 +36,12 @@ static struct scan *json_scan_new(const struct reader *reader, struct inlet_cont
     scan->reader = reader;
     scan->context = context;
     ndjson_parser_init(&scan->parser, reader->shape, &reader->settings, context->budget);
-    if (!reader->settings.multi_line) scan->lines = lines_new(&reader->settings.lines, context->budget);
+    range_cursor_init(&scan->files, reader->settings.multi_line ? NULL : &reader->settings.lines, &reader->spec, context);
     return scan;
 }
 
-static void close_input(struct scan *scan)
+static void drop_document(struct scan *scan)
 {
-    if (scan->input) input_close(scan->input);
-    scan->input = NULL;
     block_release(scan->document);
     scan->document = NULL;
 }
@@ -51,8 +49,8 @@ static void close_input(struct scan *scan)
 static void json_scan_free(struct scan *scan)
 {
     if (!scan) return;
-    close_input(scan);
-    lines_free(scan->lines);
+    range_cursor_fini(&scan->files);
+    drop_document(scan);
     ndjson_parser_fini(&scan->parser);
     buffer_free(&scan->converted);
     free(scan);
@@ -60,53 +58,26 @@ static void json_scan_free(struct scan *scan)
 
 static void json_scan_begin(struct scan *scan, const struct file_range *ranges, size_t count, struct range_outcome *outcomes)
 {
-    close_input(scan);
-    scan->ranges = ranges;
-    scan->range_count = count;
-    scan->range_index = 0;
-    scan->outcomes = outcomes;
+    drop_document(scan);
+    range_cursor_begin(&scan->files, ranges, count, outcomes);
     scan->in_array = false;
     scan->array_odd = NULL;
-    memset(outcomes, 0, count * sizeof *outcomes);
 }
 
 /* Ranges ------------------------------------------------------------------------------------ */
 
 static bool open_range(struct scan *scan, struct error *err)
 {
-    const struct file_range *range = &scan->ranges[scan->range_index];
+    struct range_cursor *files = &scan->files;
     const struct ndjson_settings *settings = &scan->reader->settings;
-    const struct store_ops *store = store_find(range->path, err);
     struct object_stat stat;
-    if (!store) return false;
-    int64_t open_at = scan->lines ? lines_open_at(&settings->lines, range->start) : range->start;
-    scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
-    if (!scan->input || !range_check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
-    if (range->read_ahead) input_read_ahead(scan->input);
-    if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
+    if (!range_cursor_open(files, &stat, err)) return false;
+    const struct file_range *range = &files->ranges[files->index];
     bool compressed = codec_of_path(range->path) != CODEC_NONE;
     scan->parser.exact_strings = settings->exact_strings && !(settings->multi_line && compressed);
     scan->document_read = false;
     scan->document_size = compressed || stat.size < 0 ? 0 : stat.size;
-    scan->block_serial = 0;
-    scan->segment_due = true;
     return true;
-}
-
-static bool end_range(struct scan *scan, struct error *err)
-{
-    const char *path = scan->ranges[scan->range_index].path;
-    scan_outcome(scan)->bytes = input_bytes_stored(scan->input);
-    bool unchanged = scan_outcome(scan)->ignored_corrupt || input_check_unchanged(scan->input, err);
-    close_input(scan);
-    scan->range_index++;
-    return unchanged || error_at(err, path, 0, -1);
-}
-
-/* Reading failed. True: that is to be ignored, and the range ends here. */
-static bool ignore_damage(struct scan *scan, struct error *err)
-{
-    return range_ignore_damage(&scan->ranges[scan->range_index], &scan->outcomes[scan->range_index], scan->reader->spec.ignore_corrupt_files, err);
 }
 
 /* Records ----------------------------------------------------------------------------------- */
@@ -136,21 +107,12 @@ static void convert_record(struct scan *scan, enum charset charset)
     record->valid = true;
 }
 
-static void check_block(struct scan *scan)
-{
-    uint64_t serial;
-    struct slice block = lines_block(scan->lines, &serial);
-    if (serial == scan->block_serial) return;
-    scan->block_serial = serial;
-    scan->block_valid = utf8_valid(block.data, block.size);
-}
-
 static enum framing next_line(struct scan *scan, struct error *err)
 {
     const struct ndjson_settings *settings = &scan->reader->settings;
     struct ndjson_record *record = &scan->record;
     struct line line;
-    enum lines_pull pull = lines_next(scan->lines, &line, err);
+    enum lines_pull pull = lines_next(scan->files.lines, &line, err);
     if (pull != LINES_RECORD) return pull == LINES_END ? FRAMED_END : FRAMED_FAILED;
     /* A file may have one, and its first line another. An oversize line has no bytes here. */
     size_t mark = !line.oversize && line.byte == 0 && line.size >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -160,8 +122,7 @@ static enum framing next_line(struct scan *scan, struct error *err)
     record->undecodable = false;
     if (line.oversize) return FRAMED;
     if (settings->charset == CHARSET_UTF8) {
-        check_block(scan);
-        record->valid = scan->block_valid || utf8_valid(line.data, line.size);
+        record->valid = range_cursor_valid(&scan->files, line.data, line.size);
         if (LIKELY(record->valid || !settings->charset_given)) return FRAMED;
     }
     convert_record(scan, settings->charset);
@@ -190,7 +151,7 @@ static bool read_document(struct scan *scan, size_t *size, struct error *err)
     *size = 0;
     for (;;) {
         if (!block_grow(scan->context->budget, (void **)&scan->document, capacity, err)) return false;
-        if (!input_read(scan->input, scan->document + *size, capacity - *size, false, &got, err)) return false;
+        if (!input_read(scan->files.input, scan->document + *size, capacity - *size, false, &got, err)) return false;
         if (got == 0) break;
         *size += got;
         if ((int64_t)*size >= DOCUMENT_MAX) return error_set(err, COND_INLET_NO_MEMORY, "a file of more than 2 GiB cannot be read as one JSON value");
@@ -221,22 +182,19 @@ static enum framing next_document(struct scan *scan, struct error *err)
 /* One step: a record of the range at hand, or the range's opening or end. */
 static bool advance(struct scan *scan, struct chunk *chunk, struct error *err)
 {
-    if (!scan->input) {
-        if (open_range(scan, err)) return true;
-        if (!ignore_damage(scan, err)) return false;
-        close_input(scan);
-        scan->range_index++;
-        return true;
+    if (!scan->files.input) return open_range(scan, err) || range_cursor_skip(&scan->files, err);
+    enum framing framing = scan->files.lines ? next_line(scan, err) : next_document(scan, err);
+    if (framing == FRAMED_FAILED && !range_cursor_ignores(&scan->files, err)) return false;
+    if (framing != FRAMED) {
+        drop_document(scan);
+        return range_cursor_end(&scan->files, err);
     }
-    enum framing framing = scan->lines ? next_line(scan, err) : next_document(scan, err);
-    if (framing == FRAMED_FAILED && !ignore_damage(scan, err)) return false;
-    if (framing != FRAMED) return end_range(scan, err);
     scan->record.number = scan_outcome(scan)->records_framed;
     uint32_t rows = scan->rows;
     if (!ndjson_take_record(scan, err)) return false;
-    if (UNLIKELY(scan->segment_due && scan->rows > rows)) {
-        chunk_add_segment(chunk, rows, (uint32_t)scan->range_index, scan->record.byte, scan->record.number);
-        scan->segment_due = false;
+    if (UNLIKELY(scan->files.segment_due && scan->rows > rows)) {
+        chunk_add_segment(chunk, rows, (uint32_t)scan->files.index, scan->record.byte, scan->record.number);
+        scan->files.segment_due = false;
     }
     return true;
 }
@@ -244,10 +202,10 @@ static bool advance(struct scan *scan, struct chunk *chunk, struct error *err)
 static bool fill_chunk(struct scan *scan, struct chunk *chunk, struct error *err)
 {
     if (scan->in_array) { /* Goes on in this chunk. */
-        chunk_add_segment(chunk, 0, (uint32_t)scan->range_index, scan->record.byte, scan->record.number);
+        chunk_add_segment(chunk, 0, (uint32_t)scan->files.index, scan->record.byte, scan->record.number);
         if (!ndjson_continue_array(scan)) return false;
     }
-    while (!scan->in_array && scan->range_index < scan->range_count) {
+    while (!scan->in_array && range_cursor_more(&scan->files)) {
         if (scan->rows >= CHUNK_ROWS_MAX || scan->text_size >= CHUNK_TEXT_MAX) break;
         if (!advance(scan, chunk, err)) return false;
     }
@@ -263,10 +221,10 @@ static enum pull json_scan_next(struct scan *scan, struct chunk *chunk, struct e
         chunk_reset(chunk);
         scan->rows = 0;
         scan->text_size = 0;
-        scan->segment_due = true;
+        scan->files.segment_due = true;
         if (!ndjson_slots_bind(slots, chunk) || !fill_chunk(scan, chunk, err)) return PULL_FAILED;
         if (scan->rows) break;
-        if (!scan->in_array && scan->range_index >= scan->range_count) return PULL_END;
+        if (!scan->in_array && !range_cursor_more(&scan->files)) return PULL_END;
     }
     if (!ndjson_slots_finish(slots, scan->rows)) return PULL_FAILED;
     chunk->row_count = scan->rows;

@@ -2,6 +2,7 @@
  * ranges, framing) and json_records.c (records to rows, modes). */
 #pragma once
 #include "formats/json_parser.h"
+#include "formats/range_cursor.h"
 
 struct reader {
     struct read_spec spec;
@@ -23,18 +24,11 @@ struct scan {
     const struct reader *reader;
     struct inlet_context *context;
     struct ndjson_parser parser;
-    struct lines *lines;             /* NULL: multiLine. */
-
-    const struct file_range *ranges; /* The task. */
-    size_t range_count, range_index; /* range_index is being read, or next. */
-    struct range_outcome *outcomes;
-    struct input *input;             /* NULL: between ranges. */
+    struct range_cursor files;       /* Its lines are NULL: multiLine. */
     struct buffer converted;         /* The record in UTF-8. */
     uint8_t *document;               /* multiLine: the file. A block. */
     bool document_read;
     int64_t document_size;           /* Of the file, where it is the document's: no more memory than that is needed. */
-    uint64_t block_serial;
-    bool block_valid;                /* The block of lines with that serial is UTF-8. */
 
     struct ndjson_record record;     /* The one at hand. */
     bool in_array;                   /* It is an array, not all of whose elements have been given. */
@@ -44,10 +38,9 @@ struct scan {
 
     uint32_t rows;                   /* In the chunk at hand. */
     size_t text_size;                /* Bytes of records that went into it. */
-    bool segment_due;                /* The next row begins another segment. */
 };
 
-static inline struct range_outcome *scan_outcome(struct scan *scan) { return &scan->outcomes[scan->range_index]; }
+static inline struct range_outcome *scan_outcome(struct scan *scan) { return range_cursor_outcome(&scan->files); }
 
 /* Turns scan->record into rows (none, one, or the beginning of an array's). False: *err says why the batch cannot go on. */
 bool ndjson_take_record(struct scan *scan, struct error *err);

@@ -77,7 +77,7 @@ static bool fail_fast(struct scan *scan, struct error *err)
         error_set(err, COND_MALFORMED_RECORD, "malformed records are detected in record parsing: %.*s (%s). %s", size, text,
                   fault->why ? fault->why : "not a JSON object", advice);
     }
-    const char *path = scan->ranges[scan->range_index].path;
+    const char *path = range_cursor_path(&scan->files);
     error_wrap(err, COND_FAILED_READ_FILE, "encountered error while reading file %s", path);
     return error_at(err, path, record->number + 1, byte);
 }

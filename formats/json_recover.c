@@ -41,7 +41,8 @@ static enum outcome unfit(struct recovery *r, const struct ndjson_node *node, en
     struct ndjson_fault *fault = &r->parser->fault;
     const uint8_t *start = r->walker.start;
     if (fault->kind == NDJSON_FAULT_NONE)
-        *fault = (struct ndjson_fault){.kind = NDJSON_FAULT_FIELD, .node = node, .value = slice_of(start, (size_t)(r->walker.at - start)), .token = ndjson_token_name(kind), .at = start};
+        *fault = (struct ndjson_fault){.kind = NDJSON_FAULT_FIELD, .node = node, .value = slice_of(start, (size_t)(r->walker.at - start)),
+                                       .token = ndjson_token_name(kind), .at = start};
     return OUTCOME_THROWN;
 }
 

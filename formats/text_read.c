@@ -1,7 +1,6 @@
 /* text_read -- the text reader: a row for each line, or for each file (format-semantics 7). */
 #include "base/panic.h"
-#include "formats/format.h"
-#include "formats/lines.h"
+#include "formats/range_cursor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +27,8 @@ struct reader {
 struct scan {
     const struct reader *reader;
     struct inlet_context *context;
-    const struct file_range *ranges;
-    size_t range_count, range_index;
-    struct range_outcome *outcomes;
-    struct input *input;
-    struct lines *lines;     /* NULL: whole files. */
-    bool first_line, segment_due;
+    struct range_cursor files;
+    bool first_line;
     uint32_t row;
     size_t text;
 };
@@ -97,63 +92,30 @@ static struct scan *text_scan_new(const struct reader *reader, struct inlet_cont
     if (!scan) panic_out_of_memory(sizeof *scan);
     scan->reader = reader;
     scan->context = context;
-    if (!reader->whole) scan->lines = lines_new(&reader->lines, context->budget);
+    range_cursor_init(&scan->files, reader->whole ? NULL : &reader->lines, &reader->spec, context);
     return scan;
 }
 
 static void text_scan_free(struct scan *scan)
 {
     if (!scan) return;
-    input_close(scan->input);
-    lines_free(scan->lines);
+    range_cursor_fini(&scan->files);
     free(scan);
 }
 
 static void text_scan_begin(struct scan *scan, const struct file_range *ranges, size_t count, struct range_outcome *outcomes)
 {
-    input_close(scan->input);
-    scan->input = NULL;
-    scan->ranges = ranges;
-    scan->range_count = count;
-    scan->range_index = 0;
-    scan->outcomes = outcomes;
-    memset(outcomes, 0, count * sizeof *outcomes);
+    range_cursor_begin(&scan->files, ranges, count, outcomes);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------ */
 
 static bool open_range(struct scan *scan, struct error *err)
 {
-    const struct file_range *range = &scan->ranges[scan->range_index];
-    const struct store_ops *store = store_find(range->path, err);
     struct object_stat stat;
-    if (!store) return false;
-    int64_t open_at = scan->lines ? lines_open_at(&scan->reader->lines, range->start) : range->start;
-    scan->input = input_open(store, range->path, open_at, range->end, &scan->context->cancel, &stat, err);
-    if (!scan->input || !range_check_as_planned(range, &stat, err)) return error_at(err, range->path, 0, -1);
-    if (range->read_ahead) input_read_ahead(scan->input);
-    if (scan->lines) lines_begin(scan->lines, scan->input, range->start, range->end);
-    scan->first_line = range->start == 0;
-    scan->segment_due = true;
+    if (!range_cursor_open(&scan->files, &stat, err)) return false;
+    scan->first_line = scan->files.ranges[scan->files.index].start == 0;
     return true;
-}
-
-static bool end_range(struct scan *scan, struct error *err)
-{
-    struct range_outcome *outcome = &scan->outcomes[scan->range_index];
-    const char *path = scan->ranges[scan->range_index].path;
-    outcome->bytes = input_bytes_stored(scan->input);
-    bool unchanged = outcome->ignored_corrupt || input_check_unchanged(scan->input, err);
-    input_close(scan->input);
-    scan->input = NULL;
-    scan->range_index++;
-    return unchanged || error_at(err, path, 0, -1);
-}
-
-/* Reading failed. True: that is to be ignored, and the range ends here. */
-static bool ignore_damage(struct scan *scan, struct error *err)
-{
-    return range_ignore_damage(&scan->ranges[scan->range_index], &scan->outcomes[scan->range_index], scan->reader->spec.ignore_corrupt_files, err);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------- */
@@ -161,10 +123,10 @@ static bool ignore_damage(struct scan *scan, struct error *err)
 /* The row's text is in the column up to `end`, where the query uses it. */
 static void finish_row(struct scan *scan, struct chunk *chunk, size_t size, int64_t byte)
 {
-    struct range_outcome *outcome = &scan->outcomes[scan->range_index];
+    struct range_outcome *outcome = range_cursor_outcome(&scan->files);
     if (scan->reader->has_value) chunk->columns[0].offsets[scan->row + 1] = chunk->columns[0].offsets[scan->row] + (int32_t)size;
-    if (scan->segment_due) chunk_add_segment(chunk, scan->row, (uint32_t)scan->range_index, byte, outcome->records_framed);
-    scan->segment_due = false;
+    if (scan->files.segment_due) chunk_add_segment(chunk, scan->row, (uint32_t)scan->files.index, byte, outcome->records_framed);
+    scan->files.segment_due = false;
     outcome->records_framed++;
     outcome->rows++;
     scan->row++;
@@ -181,8 +143,8 @@ static bool reserve_text(struct scan *scan, struct chunk *chunk, size_t size, st
 
 static bool take_line(struct scan *scan, struct chunk *chunk, struct line *line, struct error *err)
 {
-    const char *path = scan->ranges[scan->range_index].path;
-    int64_t record = scan->outcomes[scan->range_index].records_framed + 1;
+    const char *path = range_cursor_path(&scan->files);
+    int64_t record = range_cursor_outcome(&scan->files)->records_framed + 1;
     if (line->oversize) {
         error_set(err, COND_FAILED_READ_FILE, "a line of %lld bytes is longer than %zu MiB", (long long)(line->byte_end - line->byte), LINES_RECORD_MAX >> 20);
         return error_at(err, path, record, line->byte);
@@ -203,17 +165,17 @@ static bool take_line(struct scan *scan, struct chunk *chunk, struct line *line,
 static bool advance_line(struct scan *scan, struct chunk *chunk, struct error *err)
 {
     struct line line;
-    switch (lines_next(scan->lines, &line, err)) {
+    switch (lines_next(scan->files.lines, &line, err)) {
     case LINES_RECORD: return take_line(scan, chunk, &line, err);
-    case LINES_END: return end_range(scan, err);
-    default: return ignore_damage(scan, err) && end_range(scan, err);
+    case LINES_END: return range_cursor_end(&scan->files, err);
+    default: return range_cursor_ignores(&scan->files, err) && range_cursor_end(&scan->files, err);
     }
 }
 
 static bool file_too_large(const struct scan *scan, struct error *err)
 {
     error_set(err, COND_FAILED_READ_FILE, "a file of more than 2 GiB cannot be one value");
-    return error_at(err, scan->ranges[scan->range_index].path, 1, -1);
+    return error_at(err, range_cursor_path(&scan->files), 1, -1);
 }
 
 /* The whole file, right into the column. A file without a byte gives no row. */
@@ -231,25 +193,20 @@ static bool take_file(struct scan *scan, struct chunk *chunk, struct error *err)
             to = chunk->columns[0].data + chunk->columns[0].offsets[scan->row] + size;
             room = step;
         }
-        if (!input_read(scan->input, to, room, false, &got, err)) return ignore_damage(scan, err) && end_range(scan, err);
+        if (!input_read(scan->files.input, to, room, false, &got, err)) return range_cursor_ignores(&scan->files, err) && range_cursor_end(&scan->files, err);
         if (got == 0) break;
         size += got;
         if (size >= step) step = size;
     }
     if (size) finish_row(scan, chunk, size, 0);
-    return end_range(scan, err);
+    return range_cursor_end(&scan->files, err);
 }
 
 /* One step: a line or file, or a range's opening. */
 static bool advance(struct scan *scan, struct chunk *chunk, struct error *err)
 {
-    if (scan->input) return scan->lines ? advance_line(scan, chunk, err) : take_file(scan, chunk, err);
-    if (open_range(scan, err)) return true;
-    if (!ignore_damage(scan, err)) return false;
-    input_close(scan->input);
-    scan->input = NULL;
-    scan->range_index++;
-    return true;
+    if (scan->files.input) return scan->files.lines ? advance_line(scan, chunk, err) : take_file(scan, chunk, err);
+    return open_range(scan, err) || range_cursor_skip(&scan->files, err);
 }
 
 static bool bind_chunk(struct scan *scan, struct chunk *chunk, struct error *err)
@@ -257,7 +214,7 @@ static bool bind_chunk(struct scan *scan, struct chunk *chunk, struct error *err
     chunk_reset(chunk);
     scan->row = 0;
     scan->text = 0;
-    scan->segment_due = true;
+    scan->files.segment_due = true;
     if (!scan->reader->has_value) return true;
     if (!column_reserve(&chunk->columns[0], scan->context->budget, CHUNK_ROWS_MAX, err)) return false;
     chunk->columns[0].offsets[0] = 0;
@@ -268,9 +225,9 @@ static enum pull text_scan_next(struct scan *scan, struct chunk *chunk, struct e
 {
     do {
         if (!bind_chunk(scan, chunk, err)) return PULL_FAILED;
-        while (scan->range_index < scan->range_count && scan->row < CHUNK_ROWS_MAX && scan->text < CHUNK_TEXT_MAX)
+        while (range_cursor_more(&scan->files) && scan->row < CHUNK_ROWS_MAX && scan->text < CHUNK_TEXT_MAX)
             if (!advance(scan, chunk, err)) return PULL_FAILED;
-    } while (scan->row == 0 && scan->range_index < scan->range_count);
+    } while (scan->row == 0 && range_cursor_more(&scan->files));
     if (scan->row == 0) return PULL_END;
     if (scan->reader->has_value) chunk->columns[0].length = scan->row;
     chunk->row_count = scan->row;

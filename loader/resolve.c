@@ -54,7 +54,8 @@ static const struct type *make_input(const struct pipeline *pipeline, const stru
         fields[count++].type = partitions->fields[i].type;
     }
     *visible = count;
-    const char *metadata = schema_find(type_struct(arena, fields, count), METADATA_COLUMN, strlen(METADATA_COLUMN), pipeline->session.case_sensitive) == -1 ? METADATA_COLUMN : HIDDEN_BY_DATA;
+    bool is_data = schema_find(type_struct(arena, fields, count), METADATA_COLUMN, strlen(METADATA_COLUMN), pipeline->session.case_sensitive) != -1;
+    const char *metadata = is_data ? HIDDEN_BY_DATA : METADATA_COLUMN;
     fields[count++] = (struct field){.name = metadata, .name_size = strlen(metadata), .type = select_metadata_type(), .nullable = false};
     return type_struct(arena, fields, count);
 }

@@ -92,7 +92,7 @@ UNUSED static const char *fuzz_folder(void)
 /* Writes `bytes` as `name` below that folder; the path is valid until the next call. */
 UNUSED static const char *fuzz_file(const char *name, struct slice bytes)
 {
-    static char path[512];
+    static char path[1024];
     snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     fuzz_check(fd >= 0, "%s cannot be made", path);
