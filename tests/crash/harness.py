@@ -2,7 +2,7 @@
 
 A workload is deterministic (INLET_THREADS=1, fixed names and times), so that call N of one run is call N of the next. Everything
 lies in memory (INLET_CRASH_DIR, default /dev/shm). CRASHPOINT names the tracer."""
-import atexit, csv, glob, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile
+import csv, glob, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
 import lib, tracelint
 
@@ -17,7 +17,7 @@ def own_copy(program):
     """Builds may go on beside a long test."""
     copy = os.path.join(tempfile.mkdtemp(prefix="inlet-crash-", dir=MEMORY), "inlet")
     shutil.copy(program, copy)
-    atexit.register(shutil.rmtree, os.path.dirname(copy), True)
+    lib.at_end.append(lambda: shutil.rmtree(os.path.dirname(copy), True))
     return copy
 
 PROGRAM = own_copy(lib.INLET)

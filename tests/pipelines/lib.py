@@ -8,6 +8,7 @@ INLET = os.path.abspath(os.environ.get("INLET", os.path.join(os.path.dirname(__f
 SEED = int(os.environ.get("INLET_SEED", random.SystemRandom().randrange(1 << 31)))
 
 _tests = []
+at_end = []  # Called without arguments before the program ends.
 
 def test(function):
     """Registers a test; its name is the first line of its docstring, a sentence."""
@@ -37,6 +38,7 @@ def main():
             os.chdir(old)
             subprocess.run(["chmod", "-R", "u+rwx", folder], stderr=subprocess.DEVNULL)
             shutil.rmtree(folder, ignore_errors=True)
+    for function in at_end: function()
     sys.stdout.flush()
     os._exit(1 if failed else 0)  # Threads of pyarrow or deltalake may abort an ordinary exit.
 
