@@ -383,14 +383,15 @@ static void unknown_encodings_are_refused_by_name(void **state)
 {
     static const struct element elements[] = {{"root", -1, 0, 1, -1}, {"a", PARQUET_INT64, PARQUET_REQUIRED, 0, -1}};
     struct world *world = *state;
-    for (int encoding = PARQUET_DELTA_BINARY_PACKED; encoding <= PARQUET_BYTE_STREAM_SPLIT; encoding++) {
-        if (encoding == PARQUET_RLE_DICTIONARY) continue;
+    static const int unknown[] = {1, PARQUET_BIT_PACKED, PARQUET_BYTE_STREAM_SPLIT + 1, 77}; /* 1: GROUP_VAR_INT, never used. */
+    for (size_t i = 0; i < COUNTOF(unknown); i++) {
+        const int encoding = unknown[i];
         struct buffer bytes = {0};
         const struct page page = {PARQUET_DATA_PAGE, encoding, PARQUET_RLE, 1, BYTES("\0\0\0\0\0\0\0\0")};
         make_file(world, elements, 2, &page, 1, 1, &bytes);
         assert_int_equal(read_all(world, NULL), -1);
         assert_int_equal(world->err.condition, COND_FAILED_READ_FILE);
-        assert_true(strstr(world->err.message, "DELTA_") || strstr(world->err.message, "BYTE_STREAM_SPLIT"));
+        assert_non_null(strstr(world->err.message, "which is not supported"));
         buffer_free(&bytes);
     }
 }
