@@ -17,7 +17,7 @@
 #include <time.h>
 
 enum {
-    SLICE_FILES = 200000,           /* Admitted in one transaction at most. */
+    SLICE_FILES = 500000,           /* Admitted in one transaction at most. */
     JUDGED_TOGETHER = 8192,         /* New files that wait for their judgement, which takes system calls. */
     JUDGED_ALONE = 64,              /* So few are not worth threads. */
     POLL_SLICE_MS = 100,            /* A wait looks at the cancel token so often. */
