@@ -1,4 +1,5 @@
 /* run -- `inlet run` (a service) and `inlet once` (drain and exit). */
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/meter.h"
 
@@ -23,7 +24,7 @@ struct company {
 struct job {
     struct arguments *arguments;
     const char *file;
-    const struct pipeline *pipeline;
+    const struct pipeline *pipeline; /* NULL: the file is bad, `err` says how. */
     struct company *company;       /* A service's; else NULL. */
     struct stream *stream;
     struct stream_totals totals;
@@ -32,6 +33,11 @@ struct job {
     bool ran;
     double seconds;
 };
+
+static const char *job_name(const struct job *job)
+{
+    return job->pipeline ? job->pipeline->name : path_basename(job->file);
+}
 
 static double monotonic_seconds(void)
 {
@@ -108,8 +114,7 @@ static void tell_failure(struct job *job)
 
 static bool open_job(struct job *job)
 {
-    error_clear(&job->err);
-    job->totals.last_batch_id = -1;
+    if (!job->pipeline) return false; /* Told when it was read. */
     job->stream = stream_open(job->pipeline, job->arguments->context, goal_of(job) == STREAM_SERVE, &job->err);
     if (job->stream) return true;
     job->status = condition_exit_status(job->err.condition);
@@ -149,7 +154,7 @@ static void put_summary_json(const struct job *job)
     struct buffer out = {0};
     struct json_print json = {.out = &out};
     json_begin(&json, NULL, '{');
-    json_put_text(&json, "pipeline", job->pipeline->name);
+    json_put_text(&json, "pipeline", job_name(job));
     json_put_text(&json, "status", !job->ran && !job->status ? "not_started" : job->status == EXIT_DONE ? "done" : job->status == EXIT_SOME_FAILED ? "done_with_failures" : "failed");
     json_put_int(&json, "exit", job->status);
     json_put_int(&json, "batches", totals->batches);
@@ -182,7 +187,7 @@ static void put_summary_text(const struct job *job)
 {
     const struct stream_totals *totals = &job->totals;
     struct buffer out = {0};
-    buffer_printf(&out, "%s: ", job->pipeline->name);
+    buffer_printf(&out, "%s: ", job_name(job));
     if (!job->ran && !job->status) buffer_text(&out, "not started");
     else if (!totals->batches) buffer_text(&out, job->status ? "failed, nothing committed" : "nothing new");
     else {
@@ -211,6 +216,17 @@ static void put_summary(const struct job *job)
     else if (!job->arguments->quiet) put_summary_text(job);
 }
 
+static struct job load_job(struct arguments *arguments, const char *file)
+{
+    struct job job = {.arguments = arguments, .file = file, .totals = {.last_batch_id = -1}};
+    error_clear(&job.err);
+    job.pipeline = pipeline_load(arguments->arena, file, &job.err);
+    if (!job.pipeline) job.status = fail_with(&job.err);
+    else if (!arguments->quiet) print_warnings(job.pipeline);
+    return job;
+}
+
+/* Every pipeline file that the words name, also the bad ones: a job says what became of each. */
 static bool load_jobs(struct arguments *arguments, struct job **jobs, size_t *count, struct error *err)
 {
     *count = 0;
@@ -222,12 +238,7 @@ static bool load_jobs(struct arguments *arguments, struct job **jobs, size_t *co
         struct job *grown = ARENA_ARRAY(arguments->arena, struct job, *count + file_count);
         if (*count) memcpy(grown, *jobs, *count * sizeof *grown);
         *jobs = grown;
-        for (size_t j = 0; j < file_count; j++) {
-            const struct pipeline *pipeline = pipeline_load(arguments->arena, files[j], err);
-            if (!pipeline) return false;
-            if (!arguments->quiet) print_warnings(pipeline);
-            grown[(*count)++] = (struct job){.arguments = arguments, .file = files[j], .pipeline = pipeline};
-        }
+        for (size_t j = 0; j < file_count; j++) grown[(*count)++] = load_job(arguments, files[j]);
     }
     return true;
 }
@@ -256,7 +267,7 @@ static void *job_main(void *user)
     return NULL;
 }
 
-/* All or none: a pipeline that cannot be opened would be missed by nobody. All are tried, so that all errors are told at once. */
+/* All or none: a pipeline that is bad or cannot be opened would be missed by nobody. All are tried, so that all errors are told at once. */
 static bool open_company(struct company *company)
 {
     bool ok = true;
@@ -314,6 +325,7 @@ static int run_together(struct job *jobs, size_t count)
     return status;
 }
 
+/* Each for itself: a bad one keeps no other from being loaded, the exit status tells of it. */
 static int run_in_turn(struct job *jobs, size_t count)
 {
     int status = 0;
@@ -352,5 +364,6 @@ const struct verb run_verb = {
 const struct verb once_verb = {
     "once", "once [FLAGS] PIPELINE...", "load what is there, then exit: for cron",
     "Drains each pipeline (trigger availableNow) and exits. Standard output ends with one line of JSON per pipeline when it is no terminal.\n"
-    "Exit status 0 also when there was nothing new.",
+    "Exit status 0 also when there was nothing new. Of several pipelines each is run, whatever becomes of the others, also of those whose file is\n"
+    "bad; the exit status is the first that is not 0.",
     no_flags, once_run};

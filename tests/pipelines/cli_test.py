@@ -189,6 +189,24 @@ def several_at_once():
     equal(len(json_lines(inlet("status", "--json", "pipes"))), 3)
 
 @test
+def one_of_many_is_bad():
+    """A bad pipeline file in a folder: `once` loads the others and ends with 78; `run` starts none"""
+    for name in ("x", "z"):
+        pipeline(f"pipes/{name}.yaml", load="../landing", start=f"../out_{name}", checkpoint=f"../ck_{name}")
+    write("pipes/y.yaml", "readStream: {format: jsno}\nwriteStream: {}\n")
+    land("landing/f.json", GOOD)
+    result = inlet("run", "pipes")
+    equal(result.code, 78)
+    assert not os.path.exists("out_x"), "a service is started as a whole"
+    equal([(l["pipeline"], l["status"], l["exit"]) for l in json_lines(result)], [("x", "not_started", 0), ("y.yaml", "failed", 78), ("z", "not_started", 0)])
+    result = once("pipes", code=78)
+    lines = json_lines(result)
+    equal([(l["pipeline"], l["exit"], l["rows"]) for l in lines], [("x", 0, 1), ("y.yaml", 78, 0), ("z", 0, 1)])
+    equal(lines[1]["condition"], "DATA_SOURCE_NOT_FOUND")
+    has(result.err, "y.yaml", "jsno")
+    has(once("gone.yaml", "pipes/x.yaml", code=78).err, "PATH_NOT_FOUND", "gone.yaml")
+
+@test
 def secrets():
     """Values of secret options and of the environment in them are never printed"""
     secret = "hunter2-very-secret"
