@@ -18,6 +18,7 @@ void page_scratch_free(struct page_scratch *scratch)
     buffer_free(&scratch->gather);
     buffer_free(&scratch->page);
     buffer_free(&scratch->compressed);
+    buffer_free(&scratch->header);
     buffer_free(&scratch->levels);
     hybrid_free(&scratch->indices);
 }
@@ -55,7 +56,6 @@ static void free_open(struct column_writer *writer)
 void column_writer_free(struct column_writer *writer)
 {
     free_open(writer);
-    buffer_free(&writer->dictionary_page);
     buffer_free(&writer->pages);
 }
 
@@ -96,18 +96,13 @@ static bool choose_level(const struct column_writer *writer, struct slice bytes,
     return true;
 }
 
-static bool compress(struct column_writer *writer, struct slice bytes, struct slice *result, struct error *err)
+/* Behind what is in `out`. */
+static bool compress(struct column_writer *writer, struct slice bytes, struct buffer *out, struct error *err)
 {
     const struct page_settings *settings = writer->settings;
-    struct buffer *out = &writer->scratch->compressed;
-    *result = bytes;
     int level = settings->codec_level;
-    if (settings->codec == PAGE_UNCOMPRESSED) return true;
     if (!choose_level(writer, bytes, &level, err)) return false;
-    buffer_clear(out);
-    bool ok = settings->codec == PAGE_LZ4_HADOOP ? compress_hadoop_lz4(bytes, out, err) : page_compress(settings->codec, level, bytes, out, err);
-    *result = slice_of(out->data, out->size);
-    return ok;
+    return settings->codec == PAGE_LZ4_HADOOP ? compress_hadoop_lz4(bytes, out, err) : page_compress(settings->codec, level, bytes, out, err);
 }
 
 struct page {
@@ -134,17 +129,32 @@ static void put_header(const struct page *page, size_t raw, size_t stored, struc
     thrift_struct_end(&writer);
 }
 
+/* The header with the size that the page has taken, in place of the guess. Its own size. */
+static size_t replace_header(struct column_writer *writer, const struct page *page, size_t raw, size_t stored, struct buffer *out, size_t start, size_t guessed)
+{
+    struct buffer *header = &writer->scratch->header;
+    buffer_clear(header);
+    put_header(page, raw, stored, header);
+    if (header->size != guessed) {
+        buffer_reserve(out, header->size);
+        memmove(out->data + start + header->size, out->data + start + guessed, stored);
+        out->size = start + header->size + stored;
+    }
+    memcpy(out->data + start, header->data, header->size);
+    return header->size;
+}
+
 static bool put_page(struct column_writer *writer, const struct page *page, struct slice bytes, struct buffer *out, struct error *err)
 {
-    struct slice stored;
     if (bytes.size > INT32_MAX) {
         return error_set(err, COND_TASK_WRITE_FAILED, "a page of %zu bytes is larger than Parquet can hold", bytes.size);
     }
-    if (!compress(writer, bytes, &stored, err)) return false;
     size_t start = out->size;
-    put_header(page, bytes.size, stored.size, out);
-    writer->raw_size += (int64_t)(out->size - start + bytes.size);
-    buffer_append(out, stored.data, stored.size);
+    put_header(page, bytes.size, bytes.size, out); /* A guess, nearly always as long as the true one. */
+    size_t guessed = out->size - start;
+    if (!compress(writer, bytes, out, err)) return false;
+    size_t stored = out->size - start - guessed, real = replace_header(writer, page, bytes.size, stored, out, start, guessed);
+    writer->raw_size += (int64_t)(real + bytes.size);
     return true;
 }
 
@@ -180,12 +190,12 @@ static struct slice page_bytes(struct column_writer *writer, bool dictionary)
     return slice_of(page->data, page->size);
 }
 
-static bool flush_page(struct column_writer *writer, struct error *err)
+static bool flush_page(struct column_writer *writer, struct buffer *out, struct error *err)
 {
     if (writer->page_slots == 0) return true;
     bool dictionary = writer->use_dictionary && writer->indices.size > 0;
     struct page page = {PARQUET_DATA_PAGE, writer->page_slots, dictionary ? PARQUET_PLAIN_DICTIONARY : PARQUET_PLAIN};
-    if (!put_page(writer, &page, page_bytes(writer, dictionary), &writer->pages, err)) return false;
+    if (!put_page(writer, &page, page_bytes(writer, dictionary), out, err)) return false;
     if (dictionary) writer->dictionary_page_count++;
     else writer->plain_page_count++;
     start_page(writer);
@@ -231,7 +241,7 @@ static bool dictionary_pays(const struct column_writer *writer, unsigned percent
 static bool leave_dictionary(struct column_writer *writer, struct error *err)
 {
     if (writer->dictionary_page_count == 0 && !dictionary_pays(writer, 80)) expand_open_page(writer);
-    else if (!flush_page(writer, err)) return false;
+    else if (!flush_page(writer, &writer->pages, err)) return false;
     writer->use_dictionary = false;
     buffer_free(&writer->indices);
     return true;
@@ -316,7 +326,7 @@ static bool add_batch(struct column_writer *writer, const struct leaf_levels *le
         plain_append(writer->leaf, dense, value, values, &writer->values, &writer->bit_count);
         bounds_add(&writer->bounds, writer->leaf, dense, value, values);
     }
-    return !page_is_full(writer) || flush_page(writer, err);
+    return !page_is_full(writer) || flush_page(writer, &writer->pages, err);
 }
 
 bool column_writer_add(struct column_writer *writer, const struct column *column, uint32_t row_start, uint32_t row_count,
@@ -381,32 +391,43 @@ bool column_writer_add_runs(struct column_writer *writer, const struct column *c
         add_run(writer, valid ? keys[key] : -1, valid ? plain_size(writer->leaf, &dense, key, 1) : 0, rows);
         key += valid;
     }
-    return !page_is_full(writer) || flush_page(writer, err);
+    return !page_is_full(writer) || flush_page(writer, &writer->pages, err);
 }
 
 /* ---- the end ---- */
 
-static bool put_dictionary_page(struct column_writer *writer, struct error *err)
+size_t column_writer_stored_max(const struct column_writer *writer)
+{
+    return writer->pages.size + dictionary_size(&writer->dictionary, writer->leaf) + writer->indices.size + writer->values.size +
+           writer->definitions.out.size + writer->repetitions.out.size;
+}
+
+static bool put_dictionary_page(struct column_writer *writer, struct buffer *out, struct error *err)
 {
     struct buffer *bytes = &writer->scratch->page;
     struct page page = {PARQUET_DICTIONARY_PAGE, writer->dictionary.count, PARQUET_PLAIN_DICTIONARY};
     buffer_clear(bytes);
     dictionary_print(&writer->dictionary, writer->leaf, bytes);
-    return put_page(writer, &page, slice_of(bytes->data, bytes->size), &writer->dictionary_page, err);
+    return put_page(writer, &page, slice_of(bytes->data, bytes->size), out, err);
 }
 
-bool column_writer_finish(struct column_writer *writer, struct error *err)
+bool column_writer_finish(struct column_writer *writer, struct buffer *out, struct error *err)
 {
     bool whole = writer->use_dictionary && writer->dictionary_page_count == 0; /* The decision is still free. */
     if (whole && writer->indices.size > 0 && !dictionary_pays(writer, 100)) {
         expand_open_page(writer);
         writer->use_dictionary = false;
     }
-    if (!flush_page(writer, err)) return false;
-    if (writer->dictionary_page_count > 0) {
+    bool last_is_indexed = writer->use_dictionary && writer->indices.size > 0;
+    size_t start = out->size;
+    if (writer->dictionary_page_count > 0 || last_is_indexed) {
         dictionary_bounds(&writer->dictionary, writer->leaf, &writer->bounds);
-        if (!put_dictionary_page(writer, err)) return false;
+        if (!put_dictionary_page(writer, out, err)) return false;
     }
+    writer->dictionary_page_size = out->size - start;
+    buffer_append(out, writer->pages.data, writer->pages.size);
+    if (!flush_page(writer, out, err)) return false;
+    writer->stored_size = out->size - start;
     free_open(writer);
     return true;
 }

@@ -17,7 +17,7 @@ struct page_settings {
 
 /* Buffers that the columns of one piece share. */
 struct page_scratch {
-    struct buffer gather, page, compressed, levels;
+    struct buffer gather, page, compressed, header, levels;
     struct hybrid indices;
 };
 void page_scratch_free(struct page_scratch *scratch);
@@ -36,10 +36,11 @@ struct column_writer {
     uint32_t page_slots;
     uint64_t values_seen;                   /* Given to the dictionary. */
     struct bounds bounds;
-    struct buffer dictionary_page, pages;   /* Finished, with their headers. */
+    struct buffer pages;                    /* Finished before the last one, with their headers. */
     uint32_t dictionary_page_count, plain_page_count; /* Data pages by encoding. */
     int64_t slot_count, null_count;
     int64_t raw_size;                       /* Finished pages with headers, before compression. */
+    size_t dictionary_page_size, stored_size; /* Once finished: of the column chunk. */
 };
 
 void column_writer_init(struct column_writer *writer, const struct parquet_leaf *leaf, const struct page_settings *settings, struct page_scratch *scratch);
@@ -51,6 +52,8 @@ bool column_writer_add(struct column_writer *writer, const struct column *column
  * and nothing was added; the caller flattens. */
 bool column_writer_takes_runs(const struct column_writer *writer, const struct column *column);
 bool column_writer_add_runs(struct column_writer *writer, const struct column *column, bool *taken, struct error *err) MUST_CHECK;
-/* Closes the last page; dictionary_page and pages are complete. */
-bool column_writer_finish(struct column_writer *writer, struct error *err) MUST_CHECK;
+/* About what the column chunk will take at most, before its last page is closed. */
+size_t column_writer_stored_max(const struct column_writer *writer);
+/* Closes the last page and appends the column chunk to `out`: the dictionary page, then the data pages. */
+bool column_writer_finish(struct column_writer *writer, struct buffer *out, struct error *err) MUST_CHECK;
 size_t column_writer_memory(const struct column_writer *writer); /* Before compression, with what is open. */

@@ -231,14 +231,16 @@ static size_t parquet_piece_memory(const struct piece *piece)
     return size;
 }
 
-/* Moves a finished column's pages into the row group. */
-static void append_column(struct piece *piece, struct column_writer *writer, struct column_summary *summary)
+/* The column's pages go into the row group: the last one is compressed to where it stays. */
+static bool append_column(struct piece *piece, struct column_writer *writer, struct column_summary *summary, struct error *err)
 {
+    int64_t offset = (int64_t)piece->bytes.size;
+    if (!column_writer_finish(writer, &piece->bytes, err)) return false;
     *summary = (struct column_summary){
         .leaf = writer->leaf,
-        .offset = (int64_t)piece->bytes.size,
-        .dictionary_size = (int64_t)writer->dictionary_page.size,
-        .stored_size = (int64_t)(writer->dictionary_page.size + writer->pages.size),
+        .offset = offset,
+        .dictionary_size = (int64_t)writer->dictionary_page_size,
+        .stored_size = (int64_t)writer->stored_size,
         .raw_size = writer->raw_size,
         .slot_count = writer->slot_count,
         .dictionary_page_count = writer->dictionary_page_count,
@@ -247,22 +249,19 @@ static void append_column(struct piece *piece, struct column_writer *writer, str
     };
     bounds_finish(&writer->bounds, writer->leaf, &summary->stats);
     summary->unbounded = writer->bounds.any && !summary->stats.has_bounds;
-    buffer_append(&piece->bytes, writer->dictionary_page.data, writer->dictionary_page.size);
-    buffer_append(&piece->bytes, writer->pages.data, writer->pages.size);
     column_writer_free(writer);
+    return true;
 }
 
 static bool parquet_piece_finish(struct piece *piece, struct error *err)
 {
     uint32_t count = piece->encoder->layout->leaf_count;
-    size_t total = 0;
+    size_t room = 0;
     invariant(!piece->finished);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!column_writer_finish(&piece->writers[i], err)) return false;
-        total += piece->writers[i].dictionary_page.size + piece->writers[i].pages.size;
-    }
-    buffer_reserve(&piece->bytes, total);
-    for (uint32_t i = 0; i < count; i++) append_column(piece, &piece->writers[i], &piece->summaries[i]);
+    for (uint32_t i = 0; i < count; i++) room += column_writer_stored_max(&piece->writers[i]);
+    buffer_reserve(&piece->bytes, room);
+    for (uint32_t i = 0; i < count; i++)
+        if (!append_column(piece, &piece->writers[i], &piece->summaries[i], err)) return false;
     free_writers(piece);
     piece->finished = true;
     return true;
