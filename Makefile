@@ -149,6 +149,7 @@ clean:
 san:
 	@$(MAKE) --no-print-directory VARIANT=san -j2 build/san/inlet unit
 	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/san/unit/%.t)
+	$(PROVE) --exec '' $(FUZZ_NAMES:%=build/san/replay/%)
 	INLET=$(CURDIR)/build/san/inlet PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
 tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan -j2 build/tsan/inlet unit

@@ -5,6 +5,7 @@
 #include "tests/fuzz/fuzz_reader.h"
 
 #define SCHEMA "a STRING, n BIGINT, d DOUBLE, m DECIMAL(10,2), t TIMESTAMP, y DATE, b BOOLEAN, l ARRAY<INT>, s STRUCT<x: STRING, y: ARRAY<STRUCT<z: INT>>>, k MAP<STRING, STRING>, f FLOAT, i TINYINT, z BINARY, u TIMESTAMP_NTZ"
+#define NESTED "s STRUCT<a: STRING, n: INT, s: STRUCT<a: STRING, l: ARRAY<STRUCT<a: STRING, n: INT>>>, k: MAP<STRING, STRUCT<a: STRING, z: BINARY>>>, l ARRAY<MAP<STRING, ARRAY<STRING>>>, a STRING, n BIGINT, z BINARY"
 static const struct fuzz_setup setups[] = {
     {SCHEMA ", _corrupt_record STRING", {{NULL}}},
     {"a STRING, _corrupt_record STRING", {{NULL}}},
@@ -20,6 +21,9 @@ static const struct fuzz_setup setups[] = {
     {SCHEMA, {{"timestampFormat", "dd/MM/yyyy HH:mm[:ss]"}, {"dateFormat", "d MMM yyyy"}, {"timestampNTZFormat", "yyyy-MM-dd'T'HH"}, {"locale", "de-DE"}}},
     {"l ARRAY<ARRAY<STRUCT<a: STRING, b: MAP<STRING, DOUBLE>>>>, a STRING, _corrupt_record STRING", {{NULL}}},
     {SCHEMA ", _corrupt_record STRING", {{"maxNestingDepth", "5"}, {"maxNumLen", "8"}, {"maxStringLen", "12"}}},
+    {NESTED ", _corrupt_record STRING", {{"multiLine", "true"}}},
+    {NESTED, {{"multiLine", "true"}, {"mode", "DROPMALFORMED"}, {"allowComments", "true"}, {"allowUnquotedControlChars", "true"}}},
+    {NESTED ", _corrupt_record STRING", {{NULL}}},
 };
 static struct fuzz_reader readers[COUNTOF(setups)];
 

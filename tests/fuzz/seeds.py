@@ -40,11 +40,37 @@ for case, name, data in case_files():
 RICH = '{"a":"x\\u00e9\\n","n":12,"d":1.5e3,"m":"12.30","t":"2024-02-29T12:34:56.789Z","y":"2024-02-29","b":true,"l":[1,null,3],"s":{"x":"q","y":[{"z":1}]},"k":{"p":"v"},"f":-0.0,"i":7,"z":"YWJj","u":"2024-01-01 00:00:00"}\n'
 for n in range(14):
     seed("json_read", f"rich_{n}", bytes([n]) + (RICH * 2 + '{"a":\n[]\n[{"a":"1"},{"n":2}]\n').encode({8: "utf-16-le", 9: "utf-32"}.get(n, "utf-8")))
+NESTED = '{"s":{"a":"x","n":1,"s":{"a":"y","l":[{"a":"z","n":2},{"n":"bad"}]},"k":{"p":{"a":"q","z":"YWJj"}}},"l":[{"m":["1",null]},{}],"a":"e","n":9,"z":"YQ=="}\n'
+for n in range(14, 17):
+    seed("json_read", f"nested_{n}", bytes([n]) + (NESTED + '{"s":{"a":"x","s":{"a":"y","l":[{"a":"z",}]}},"a":"e"}\n').encode())
+    seed("json_read", f"nested_cut_{n}", bytes([n]) + NESTED[:95].encode())
 CSV = 'x,1,1.5,2024-02-29 12:34:56,2024-02-29,12.30,true,z\n"a ""q"" b",2,,,,,,"two\nlines"\n"open,1\n#c\n'
 for n in range(17):
     seed("csv_read", f"rich_{n}", bytes([n]) + CSV.encode({8: "utf-16"}.get(n, "utf-8")))
 for n in range(5):
     seed("text_read", f"rich_{n}", bytes([n]) + b"one\ntwo\r\nthreeabfouraab\n\n\xff\xfe\n")
+
+def varint(n):
+    return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+
+def packed(values):
+    """DELTA_BINARY_PACKED with blocks of 32 values in one miniblock, deltas of 8 bits."""
+    zigzag = lambda n: n * 2 if n >= 0 else -n * 2 - 1
+    out = varint(32) + varint(1) + varint(len(values)) + varint(zigzag(values[0]))
+    deltas = [b - a for a, b in zip(values, values[1:])]
+    for at in range(0, len(deltas), 32):
+        part = deltas[at:at + 32]
+        out += varint(zigzag(min(part))) + b"\x08" + bytes(d - min(part) for d in part) + bytes(32 - len(part))
+    return out
+
+numbers, words = [3, 1, 4, 1, 5, 9, 2, 6] * 6, [b"apple", b"apply", b"maple", b"maps!"]
+for leaf in (0, 1):
+    seed("parquet_delta", f"packed_{leaf}", bytes([leaf * 4, 9]) + packed(numbers))
+for leaf in (2, 3):
+    seed("parquet_delta", f"lengths_{leaf}", bytes([leaf * 4 + 1, 9]) + packed([5] * 4) + b"".join(words))
+    seed("parquet_delta", f"prefixes_{leaf}", bytes([leaf * 4 + 2, 9]) + packed([0, 4, 0, 3]) + packed([5, 1, 5, 2]) + b"appleymaples!")
+for leaf in range(6):
+    seed("parquet_delta", f"split_{leaf}", bytes([leaf * 4 + 3, 9]) + bytes(range(40)))
 
 text = (b"abc abc abc\n" * 20)
 seed("codecs", "gzip", b"\1\3" + gzip.compress(text, mtime=0))
@@ -63,6 +89,15 @@ try:
     seed("codecs", "snappy_hadoop", b"\4\3" + len(text).to_bytes(4, "big") + len(block).to_bytes(4, "big") + block)
     block = pa.Codec("lz4_raw").compress(text, asbytes=True)
     seed("codecs", "lz4_hadoop", b"\5\3" + len(text).to_bytes(4, "big") + len(block).to_bytes(4, "big") + block)
+    import pyarrow.parquet as pq
+    table = pa.table({"i": pa.array([1, None, 3, 2**31 - 1, -5] * 8, pa.int32()), "l": pa.array(list(range(0, 400, 10)), pa.int64()), "s": [f"name{n % 7}" for n in range(40)],
+                      "f": pa.array([b"abc%02d" % n for n in range(40)], pa.binary(5)), "d": [n / 3 for n in range(40)], "t": pa.array([[n, n + 1] for n in range(40)], pa.list_(pa.int32()))})
+    for version in ("1.0", "2.0"):
+        for text_encoding in ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"):
+            file = io.BytesIO()
+            pq.write_table(table, file, compression="none", use_dictionary=False, data_page_version=version, write_statistics=False, store_schema=False,
+                           column_encoding={"i": "DELTA_BINARY_PACKED", "l": "DELTA_BINARY_PACKED", "s": text_encoding, "f": "DELTA_BYTE_ARRAY", "d": "BYTE_STREAM_SPLIT", "t.list.element": "DELTA_BINARY_PACKED"})
+            seed("parquet_read", f"{text_encoding.lower()}_{version[0]}", file.getvalue())
 except ImportError:
     print("no pyarrow: fewer seeds", file=sys.stderr)
 
