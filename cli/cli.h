@@ -58,6 +58,8 @@ void print_warnings(const struct pipeline *pipeline);
 
 /* cli/signals.c: the first SIGTERM or SIGINT stops after the batch, the second at once. */
 void signals_install(struct inlet_context *context);
+/* The work is done and its exit status stands; the context goes. A third signal still ends what remains. */
+void signals_done(void);
 void stop_softly(struct inlet_context *context); /* As the first signal does; nothing where one came. Any thread. */
 /* systemd's notification protocol: "READY=1", "STOPPING=1"; nothing without NOTIFY_SOCKET. */
 void notify_systemd(const char *state);

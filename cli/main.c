@@ -122,6 +122,7 @@ static int run_verb_with(const struct verb *verb, int argc, char **argv)
         context.log_level = arguments.quiet ? LOG_ERROR : arguments.verbose ? LOG_INFO : LOG_WARN;
         signals_install(&context);
         status = help ? print_verb_help(verb) : verb->run(&arguments);
+        signals_done();
     }
     arena_free(arguments.arena);
     inlet_context_fini(&context);

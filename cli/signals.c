@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* The one global of the program: a handler has no other way to reach the token. */
-static struct cancel *the_cancel;
+static struct cancel *_Atomic the_cancel;
 
 /* What a running batch gets to end in after the first signal; then it stays planned, and the next run continues it. */
 enum { STOP_TIMEOUT_S = 20 };
@@ -17,7 +17,6 @@ enum { STOP_TIMEOUT_S = 20 };
 static void on_signal(int number)
 {
     (void)number;
-    if (!the_cancel) _exit(130);
     int before = atomic_fetch_add(&the_cancel->level, 1);
     if (before >= 2) _exit(130); /* A third one means it. */
     if (before == 0) alarm(STOP_TIMEOUT_S);
@@ -33,7 +32,7 @@ static void on_alarm(int number)
 {
     (void)number;
     int soon = 1;
-    if (the_cancel) atomic_compare_exchange_strong(&the_cancel->level, &soon, 2);
+    atomic_compare_exchange_strong(&the_cancel->level, &soon, 2);
 }
 
 /* The ledger is mapped: a page that the disk cannot give, or that was cut off under a reader, comes as this signal. */
@@ -62,6 +61,17 @@ void signals_install(struct inlet_context *context)
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* A file size limit is an error of write(2), not a death. */
     sigaction(SIGIO, &ignore, NULL);   /* Somebody opens a file for writing in the moment in which its lease is held. */
+}
+
+void signals_done(void)
+{
+    static struct cancel over;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}; /* What is left to print is printed. */
+    sigemptyset(&action.sa_mask);
+    the_cancel = &over;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGALRM, SIG_IGN);
 }
 
 void notify_systemd(const char *state)

@@ -1,5 +1,5 @@
 """The command line: verbs, flags, exit codes, messages, two processes, signals, triggers, the meter and what systemd is told."""
-import bz2, json, os, pty, random, re, select, signal, socket, subprocess, threading, time
+import bz2, contextlib, json, os, pty, random, re, select, signal, socket, subprocess, threading, time
 from lib import *
 
 GOOD = '{"a":1,"b":"x"}\n'
@@ -559,5 +559,26 @@ def wrong_query_without_files():
     has(once(code=78).err, "UNRESOLVED_COLUMN")
     pipeline(query="SELECT a FROM input")
     equal(once().summary["batches"], 0)
+
+@test
+def signal_at_the_end():
+    """A signal that comes when the work is done and its last output waits changes neither output nor exit status"""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True: os.write(writer, b"." * 512)
+    os.set_blocking(writer, True)
+    p = subprocess.Popen([INLET, "once", "--help"], stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    for _ in range(300):  # Until it stands in write(2), the first call's number of x86-64.
+        time.sleep(0.02)
+        if open(f"/proc/{p.pid}/syscall").read().startswith("1 "): break
+    for _ in range(2):
+        p.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+    with os.fdopen(reader, "rb") as f: out = f.read().decode().lstrip(".")
+    err = p.communicate()[1].decode()
+    equal((p.returncode, err), (0, ""))
+    has(out, "Usage: inlet once", "say each step on standard error")
 
 main()
