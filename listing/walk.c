@@ -139,13 +139,19 @@ static void report_unreadable(struct walking *walking, const char *path, int cod
     walking->visitor->unreadable(walking->visitor->user, path, &why);
 }
 
+/* What is there but cannot be looked at is told; a link to nothing, or to itself, is nothing. */
+static void report_unseen(struct walking *walking, struct folder *folder, int code)
+{
+    if (code != ENOENT && code != ENOTDIR && code != ELOOP) report_unreadable(walking, folder->path, code, "look at a file in");
+}
+
 /* Stats one name and gives it to the visitor if the rules take it. */
 static bool give(struct walking *walking, struct folder *folder, const char *name, struct error *err)
 {
     struct stat info;
     if (fstatat(folder->fd, name, &info, 0) != 0) {
         folder->markable = false; /* It has no row, and may come back. */
-        if (errno != ENOENT) report_unreadable(walking, folder->path, errno, "look at a file in");
+        report_unseen(walking, folder, errno);
         return true;
     }
     struct sighting sighting = sighting_of(folder->path, name, &info);
@@ -163,7 +169,10 @@ static void stat_times(struct walking *walking, struct folder *folder)
     size_t kept = 0;
     for (size_t i = 0; i < walking->name_count; i++) {
         struct stat info;
-        if (fstatat(folder->fd, walking->names[i], &info, 0) != 0) continue;
+        if (fstatat(folder->fd, walking->names[i], &info, 0) != 0) {
+            report_unseen(walking, folder, errno);
+            continue;
+        }
         walking->names[kept] = walking->names[i];
         walking->mtimes_us[kept++] = microseconds(info.st_mtim);
     }
@@ -206,12 +215,15 @@ static void add_subfolder(struct folder *folder, const char *name, const struct 
     folder->subfolders = subfolder;
 }
 
-static unsigned char type_of(struct folder *folder, const char *name, unsigned char type)
+static unsigned char type_of(struct walking *walking, struct folder *folder, const char *name, unsigned char type)
 {
     struct stat info;
     if (type != DT_LNK && type != DT_UNKNOWN) return type;
     folder->markable = false; /* What a link points to changes without the folder's changing. */
-    if (fstatat(folder->fd, name, &info, 0) != 0) return DT_UNKNOWN;
+    if (fstatat(folder->fd, name, &info, 0) != 0) {
+        report_unseen(walking, folder, errno);
+        return DT_UNKNOWN;
+    }
     if (S_ISDIR(info.st_mode)) return DT_DIR;
     return S_ISREG(info.st_mode) ? DT_REG : DT_UNKNOWN;
 }
@@ -220,7 +232,7 @@ static bool take_entry(struct walking *walking, struct folder *folder, const cha
 {
     if (name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0))) return true;
     walking->stats->names++;
-    type = type_of(folder, name, type);
+    type = type_of(walking, folder, name, type);
     if (type == DT_DIR) {
         struct scope child;
         if (scope_enter(folder->scope, folder->path, name, &child) == REFUSED_NOT) add_subfolder(folder, name, &child);
@@ -326,7 +338,10 @@ static bool step_literally(struct walking *walking, struct folder *folder, struc
 {
     const char *name = folder->scope->pattern->components[folder->scope->component].text;
     struct stat info;
-    if (fstatat(folder->fd, name, &info, 0) != 0) return true;
+    if (fstatat(folder->fd, name, &info, 0) != 0) {
+        report_unseen(walking, folder, errno);
+        return true;
+    }
     return take_entry(walking, folder, name, S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) ? DT_REG : DT_UNKNOWN, err) &&
            flush_names(walking, folder, err);
 }
