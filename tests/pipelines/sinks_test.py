@@ -191,6 +191,34 @@ def delta_log():
     equal(deltalake.DeltaTable("out").version(), 25)
 
 @test
+def delta_widening():
+    """Narrower data is widened to the Delta table's types, also in structs, arrays and maps; what would lose values is refused by name"""
+    import deltalake, decimal
+    wide = "a SMALLINT, b INT, c BIGINT, d DOUBLE, e DECIMAL(20,2), s STRUCT<x: BIGINT, y: ARRAY<DOUBLE>>, m MAP<STRING, INT>"
+    narrow = "a TINYINT, b SMALLINT, c SMALLINT, d FLOAT, e DECIMAL(5,2), s STRUCT<x: INT, y: ARRAY<FLOAT>>, m MAP<STRING, TINYINT>"
+    record = {"a": 1, "b": -2, "c": 3, "d": 1.5, "e": 12.34, "s": {"x": 4, "y": [0.5, None]}, "m": {"k": -5}}
+    land("landing/a.json", json.dumps(record) + "\n{}\n")
+    pipeline(sink="delta", schema=wide)
+    once()
+    pipeline(sink="delta", schema=narrow, checkpoint="ck2")
+    once()
+    table = deltalake.DeltaTable("out")
+    equal(table.version(), 1)
+    data = table.to_pyarrow_table()
+    equal([str(field.type) for field in data.schema][:5], ["int16", "int32", "int64", "double", "decimal128(20, 2)"])
+    got = sorted(data.to_pylist(), key=lambda row: row["a"] is None)
+    for row in got[:2]:
+        equal({**row, "m": dict(row["m"])}, {**record, "e": decimal.Decimal("12.34")})
+    equal([value for row in got[2:] for value in row.values()], [None] * 14)
+    for schema, told in (("a INT", "column `a` is INT in the data but SMALLINT in the table"), ("d BIGINT", "column `d` is BIGINT in the data but DOUBLE"),
+                         ("e DECIMAL(21,2)", "column `e` is DECIMAL(21,2)"), ("e DECIMAL(5,1)", "column `e` is DECIMAL(5,1)"), ("e BIGINT", "column `e`"),
+                         ("s STRUCT<x: STRING>", "column `s.x` is STRING"), ("s STRUCT<z: INT>", "column `s.z` INT is not in the table"),
+                         ("s STRUCT<y: ARRAY<STRING>>", "column `s.y.element` is STRING"), ("m MAP<STRING, STRING>", "column `m.value`"), ("s ARRAY<INT>", "column `s`")):
+        pipeline(sink="delta", schema=schema, checkpoint="ck3")
+        has(once(code=7).err, told)
+    equal(deltalake.DeltaTable("out").version(), 1)
+
+@test
 def delta_append():
     """Appending to a table that deltalake made, partitioned or not, with mergeSchema or refused without"""
     import deltalake, pyarrow as pa
