@@ -166,17 +166,19 @@ valgrind:
 	@printf '#!/bin/sh\nexec $(VALGRIND) --leak-check=full --errors-for-leak-kinds=definite $(CURDIR)/$(BUILD)/inlet "$$@"\n' > $(BUILD)/inlet-valgrind && chmod +x $(BUILD)/inlet-valgrind
 	INLET=$(CURDIR)/$(BUILD)/inlet-valgrind PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' tests/pipelines/sinks_test.py tests/pipelines/clean_test.py
 
-# Branches of the rooms that lose no record: unit tests, pipelines and the sample of failing calls; a table a room (tests/coverage.py).
+# Branches of the rooms that lose no record: their unit tests, the pipelines but the long ones, beside them a sample of failing calls; a table a
+# room (tests/coverage.py). About six minutes.
 COVERAGE_ROOMS := loader sinks listing notify
 COVERAGE_BAR ?= 75
+COVERAGE_TESTS := tests/crash/fault_test.py $(filter-out %/soak_test.py %/oracle_test.py,$(wildcard tests/pipelines/*_test.py))
 .PHONY: coverage
 coverage:
 	@$(MAKE) --no-print-directory deps-test venv build/release/crash/crashpoint
 	@$(MAKE) --no-print-directory VARIANT=coverage -j2 build/coverage/inlet unit
 	@find build/coverage -name '*.gcda' -delete
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(patsubst tests/unit/%.c,build/coverage/unit/%.t,$(wildcard $(COVERAGE_ROOMS:%=tests/unit/%/*_test.c)))
-	INLET=$(CURDIR)/build/coverage/inlet PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
-	INLET_CRASH_SECONDS=60 INLET=$(CURDIR)/build/coverage/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint $(PROVE) --exec '$(PYTHON)' tests/crash/fault_test.py
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec '' $(patsubst tests/unit/%.c,build/coverage/unit/%.t,$(wildcard $(COVERAGE_ROOMS:%=tests/unit/%/*_test.c)))
+	INLET_CRASH_SECONDS=150 INLET=$(CURDIR)/build/coverage/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) -j2 \
+	  --exec '$(PYTHON)' $(COVERAGE_TESTS)
 	@$(PYTHON) tests/coverage.py build/coverage $(COVERAGE_BAR) $(COVERAGE_ROOMS)
 
 # Apache Spark reads what inlet wrote; needs a Python with pyspark and delta-spark (and Delta's jars in SPARK_SUBMIT_ARGS).
