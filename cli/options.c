@@ -11,7 +11,7 @@ static int options_run(struct arguments *arguments)
     error_clear(&err);
     if (flag_value(arguments, "schema")) options_print_schema(&out);
     else if (flag_value(arguments, "page")) reference_print_page(&out);
-    else if (!arguments->word_count) reference_print_list(&out);
+    else if (!arguments->word_count) arguments->json ? reference_print_list_json(&out) : reference_print_list(&out);
     for (size_t i = 0; i < arguments->word_count; i++) {
         bool ok = arguments->json ? reference_print_format_json(arguments->words[i], &out, &err) : reference_print_format(arguments->words[i], &out, &err);
         if (ok) continue;

@@ -196,6 +196,19 @@ void reference_print_list(struct buffer *out)
     }
 }
 
+void reference_print_list_json(struct buffer *out)
+{
+    const char *names[SECTION_NAMES_MAX];
+    size_t count = section_names(names, SECTION_NAMES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct section sections[2];
+        size_t found = sections_of(names[i], sections);
+        buffer_printf(out, "{\"format\":\"%s\"", names[i]);
+        for (size_t j = 0; j < found; j++) buffer_printf(out, ",\"%s\":{\"built\":%s}", sections[j].use, sections[j].later ? "false" : "true");
+        buffer_text(out, "}\n");
+    }
+}
+
 bool reference_print_format(const char *format, struct buffer *out, struct error *err)
 {
     struct section sections[2];

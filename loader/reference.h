@@ -7,6 +7,7 @@
 
 /* Names that reference_print_format takes, one line each: readers, sinks, cloudFiles, conf. */
 void reference_print_list(struct buffer *out);
+void reference_print_list_json(struct buffer *out); /* An object a line. */
 /* All options of one format as text: as a source, as a sink; `conf`: the settings. False: DATA_SOURCE_NOT_FOUND. */
 bool reference_print_format(const char *format, struct buffer *out, struct error *err) MUST_CHECK;
 /* The same as one JSON object. */

@@ -207,6 +207,8 @@ static bool describe_batch(struct stream *stream, const struct open_batch *open,
 {
     struct ledger_counts counts;
     if (!ledger_counts(stream->ledger, &counts, err)) return false;
+    atomic_store(&stream->live.pending_files, counts.files[FILE_PENDING]);
+    atomic_store(&stream->live.pending_bytes, counts.pending_bytes);
     int64_t start = -1, end = -1;
     for (size_t i = 0; i < open->plan.range_count; i++) {
         if (start < 0 || open->plan.ranges[i].start < start) start = open->plan.ranges[i].start;
@@ -274,7 +276,6 @@ static bool try_batch(struct stream *stream, struct batch_run *run, struct manif
     return staged;
 }
 
-/* Runs plan(N) to its commit; files may leave it on the way. */
 /* From prepared(N) on: publish, commit, tell. */
 static bool finish_batch(struct stream *stream, const struct open_batch *open, const struct manifest *manifest, struct batch_clock *clock, struct error *err)
 {
@@ -292,6 +293,7 @@ static bool finish_batch(struct stream *stream, const struct open_batch *open, c
     return ok;
 }
 
+/* Runs plan(N) to its commit; files may leave it on the way. */
 static bool run_planned(struct stream *stream, struct open_batch *open, struct batch_clock *clock, struct error *err)
 {
     struct manifest manifest;

@@ -47,7 +47,7 @@ def verbs_json():
     once("--json", "p.yaml")
     some(1, 7)
     for words in (["check", "p.yaml"], ["plan", "p.yaml"], ["status", "p.yaml"], ["files", "p.yaml"], ["why", "landing/f0000.json", "p.yaml"],
-                  ["history", "p.yaml"], ["show", "out"], ["fsck", "p.yaml"], ["options", "json"], ["stop", "p.yaml"], ["once", "p.yaml"]):
+                  ["history", "p.yaml"], ["show", "out"], ["fsck", "p.yaml"], ["options", "json"], ["options"], ["stop", "p.yaml"], ["once", "p.yaml"]):
         text, machine = inlet(*words), inlet(words[0], "--json", *words[1:])
         equal((text.code, machine.code), (0, 0), f"{words}\n{text}\n{machine}")
         assert text.out.strip(), words
@@ -386,6 +386,16 @@ def on_terminal(*words, env=None):
     status = os.waitpid(pid, 0)[1]
     os.close(fd)
     return os.waitstatus_to_exitcode(status), shown.decode()
+
+@test
+def bar_of_many_batches():
+    """The bar's share is that of all batches, also when most are committed"""
+    pipeline(reader={"maxFilesPerTrigger": "1"})
+    for i in range(20): land(f"landing/{i}.json", '{"a":1,"b":"xxxxxxxxxxxxxxxxxxxxxxxxxx"}\n' * 60000)
+    code, shown = on_terminal("once", "p.yaml", env={"INLET_THREADS": "1"})
+    equal(code, 0)
+    for share, files in re.findall(r"(\d+)%  (\d+) files", shown):
+        assert abs(int(share) - int(files) * 5) <= 15, shown
 
 @test
 def terminal():
