@@ -66,29 +66,30 @@ static struct folders folders_of(struct stream *stream, const struct ledger_inpu
     return out;
 }
 
-/* Spark compares all folders that there are, at each listing; here those of the batch and one of an earlier batch. */
-static const struct type *compare_folders(struct stream *stream, const struct folders *folders, struct error *err)
+/* Spark compares all folders that there are, at each listing; here those of the batch and one of an earlier batch. A new example is kept in the
+ * ledger; where nothing may be written there, NULL. */
+static const struct type *compare_folders(struct stream *stream, const struct folders *folders, bool may_write, struct error *err)
 {
     struct partition_rules rules = load_partition_rules(stream->batch_arena, stream->pipeline);
     const char **directories = folders->paths, *example;
     const struct type *found = partitions_discover(&rules, directories, folders->count, stream->batch_arena, err);
     if (!found || !found->field_count || rules.lenient) return found;
     if (!ledger_setting_get(stream->ledger, stream->batch_arena, EXAMPLE_SETTING, &example, err)) return NULL;
-    if (!example || !has_files(example)) return keep_example(stream, &rules, directories, folders->count, err) ? found : NULL;
+    if (!example || !has_files(example)) return may_write && keep_example(stream, &rules, directories, folders->count, err) ? found : NULL;
     directories[folders->count] = example;
     return partitions_discover(&rules, directories, folders->count + 1, stream->batch_arena, err) ? found : NULL;
 }
 
 /* A folder that was moved away because it did not fit must not be in the way for ever: its files have yet to be missed. */
-static const struct type *discover_partitions(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err)
+static const struct type *discover_partitions(struct stream *stream, const struct ledger_input *files, size_t count, bool may_write, struct error *err)
 {
     struct folders folders = folders_of(stream, files, count, false);
-    const struct type *found = compare_folders(stream, &folders, err);
+    const struct type *found = compare_folders(stream, &folders, may_write, err);
     if (found) return found;
     struct folders present = folders_of(stream, files, count, true);
     if (present.count == folders.count) return NULL;
     error_clear(err);
-    return compare_folders(stream, &present, err);
+    return compare_folders(stream, &present, may_write, err);
 }
 
 static bool is_user_column(const struct stream *stream, const struct field *field)
@@ -186,13 +187,13 @@ static bool is_resolved(const struct stream *stream, const struct type *found)
 
 bool stream_is_resolved(struct stream *stream, const struct ledger_input *files, size_t count)
 {
-    const struct type *found = discover_partitions(stream, files, count, NULL);
+    const struct type *found = discover_partitions(stream, files, count, false, NULL); /* The ledger is in the midst of a change. */
     return found && is_resolved(stream, found);
 }
 
 bool stream_resolve(struct stream *stream, const struct ledger_input *files, size_t count, struct error *err)
 {
-    const struct type *found = discover_partitions(stream, files, count, err), *partitions;
+    const struct type *found = discover_partitions(stream, files, count, true, err), *partitions;
     if (!found) return false;
     if (is_resolved(stream, found)) return true;
     if (!settle_partitions(stream, found, &partitions, err)) return false;

@@ -90,6 +90,26 @@ def timed_trigger_sleeps():
         service.kill()
     assert used < 0.2, used
 
+def wait_for_rows(count):
+    deadline = time.time() + 15
+    while time.time() < deadline and len(rows()) < count: time.sleep(0.1)
+    equal(len(rows()), count)
+
+@test
+def partition_folders_while_serving():
+    """A service takes files of key=value folders that appear while it runs, also after those of the earlier folders were cleaned away"""
+    pipeline(reader={"cleanSource": "delete"})
+    os.makedirs("landing", exist_ok=True)
+    with service() as p:
+        time.sleep(1)
+        for day in range(1, 4):
+            land(f"landing/day={day}/a.json", '{"a":1}\n')
+            wait_for_rows(day)
+            deadline = time.time() + 15
+            while time.time() < deadline and os.path.exists(f"landing/day={day}/a.json"): time.sleep(0.1)
+        p.terminate()
+        equal(p.wait(20), 0)
+
 def after_the_clock_went_back(**more):
     pipeline(**more)
     with service(env=doors(back_after=2)) as p:
