@@ -7,6 +7,7 @@ enum {
     TASK_BYTES_MAX = 32 << 20,
     TASK_FILES_MAX = 4096,
     TASKS_WANTED = 16,       /* Enough to keep a few workers busy to the end. */
+    TASK_SHARE_OF_REST = 8,  /* Toward the end tasks are so much of what is left, so that no worker waits long for the last one. */
     COMPRESSION_GUESS = 4    /* A compressed byte counts as so many. */
 };
 
@@ -51,9 +52,31 @@ static void add_piece(struct cutter *cutter, size_t file, int64_t start, int64_t
     if (cutter->piece_count == TASK_FILES_MAX) flush(cutter);
 }
 
+/* The limit for the next task. It is a matter of the plan alone: what is written must not depend on the number of workers. */
+static int64_t task_bytes(int64_t total, int64_t rest)
+{
+    int64_t wanted = total / TASKS_WANTED < TASK_BYTES_MAX ? total / TASKS_WANTED : TASK_BYTES_MAX;
+    if (wanted > rest / TASK_SHARE_OF_REST) wanted = rest / TASK_SHARE_OF_REST;
+    return wanted < TASK_BYTES_MIN ? TASK_BYTES_MIN : wanted;
+}
+
 static int64_t weight_of(const struct ledger_input *file)
 {
     return codec_of_path(file->name) == CODEC_NONE ? file->size : file->size * COMPRESSION_GUESS;
+}
+
+static bool is_large(int64_t size, int64_t bytes_max) { return size > bytes_max + bytes_max / 2; }
+
+/* Ranges of a file, each a task. `rest` counts all bytes from this file's first on. */
+static void split_file(struct cutter *cutter, size_t file, int64_t size, int64_t total, int64_t rest)
+{
+    for (int64_t start = 0; start < size;) {
+        cutter->bytes_max = task_bytes(total, rest - start);
+        bool last = !is_large(size - start, cutter->bytes_max);
+        int64_t bytes = last ? size - start : cutter->bytes_max;
+        add_piece(cutter, file, start, last ? -1 : start + bytes, bytes);
+        start += bytes;
+    }
 }
 
 struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *files, size_t file_count,
@@ -61,20 +84,15 @@ struct plan_task *tasks_cut(struct arena *arena, const struct ledger_input *file
 {
     int64_t total = 0;
     for (size_t i = 0; i < file_count; i++) total += weight_of(&files[i]);
-    struct cutter cutter = {.arena = arena, .bytes_max = total / TASKS_WANTED};
-    if (cutter.bytes_max < TASK_BYTES_MIN) cutter.bytes_max = TASK_BYTES_MIN;
-    if (cutter.bytes_max > TASK_BYTES_MAX) cutter.bytes_max = TASK_BYTES_MAX;
+    int64_t rest = total;
+    struct cutter cutter = {.arena = arena};
     for (size_t i = 0; i < file_count; i++) {
-        int64_t size = files[i].size;
-        if (size <= cutter.bytes_max + cutter.bytes_max / 2 || !ops->splittable(reader, input_path(arena, &files[i]))) {
+        cutter.bytes_max = task_bytes(total, rest + cutter.bytes);
+        if (is_large(files[i].size, cutter.bytes_max) && ops->splittable(reader, input_path(arena, &files[i])))
+            split_file(&cutter, i, files[i].size, total, rest);
+        else
             add_piece(&cutter, i, 0, -1, weight_of(&files[i]));
-            continue;
-        }
-        int64_t parts = (size + cutter.bytes_max - 1) / cutter.bytes_max;
-        for (int64_t part = 0; part < parts; part++) {
-            int64_t start = size / parts * part, end = part + 1 < parts ? size / parts * (part + 1) : -1;
-            add_piece(&cutter, i, start, end, size / parts);
-        }
+        rest -= weight_of(&files[i]);
     }
     flush(&cutter);
     *task_count = cutter.count;
