@@ -155,9 +155,11 @@ bool draft_create(struct draft *draft, bool *existed, struct error *err)
     return ok;
 }
 
-/* A complete file over another one: its second name is always the same, so that what a crash leaves is used up by the next time. */
+/* A complete file over another one: its second name is always the same, so that what a crash leaves is gone with the next time,
+ * also where the name that was to be replaced has not survived. */
 static int replace_nameless(struct draft *draft)
 {
+    (void)unlink(draft->name);
     if (link_nameless(draft, draft->path) == 0) return 0;
     for (int tries = 0; errno == EEXIST && tries < REPLACE_TRIES; tries++) {
         if (link_nameless(draft, draft->name) != 0) {
