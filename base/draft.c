@@ -175,14 +175,17 @@ static int replace_nameless(struct draft *draft)
     return -1;
 }
 
+bool draft_place(struct draft *draft, struct error *err)
+{
+    if ((draft->named ? rename(draft->name, draft->path) : replace_nameless(draft)) != 0)
+        return error_errno(err, "could not replace file \"%s\"", draft->path);
+    draft->named = false;
+    return true;
+}
+
 bool draft_replace(struct draft *draft, struct error *err)
 {
-    bool ok = draft_sync(draft, err);
-    if (ok) {
-        int rc = draft->named ? rename(draft->name, draft->path) : replace_nameless(draft);
-        if (rc == 0) draft->named = false;
-        ok = rc == 0 || error_errno(err, "could not replace file \"%s\"", draft->path);
-    }
+    bool ok = draft_sync(draft, err) && draft_place(draft, err);
     draft_discard(draft);
     return ok && file_sync_parent(draft->path, err);
 }

@@ -24,4 +24,7 @@ bool draft_sync(struct draft *draft, struct error *err) MUST_CHECK;
 /* Both sync the file, give it its name, sync the folder, and close the draft, whatever comes of it. */
 bool draft_create(struct draft *draft, bool *existed, struct error *err) MUST_CHECK; /* Never over an existing file: *existed tells. */
 bool draft_replace(struct draft *draft, struct error *err) MUST_CHECK;
+/* Gives it its name at once, over what stands there, and syncs nothing: for a file that nobody looks at before another one is
+ * there, ahead of which the caller syncs this one and its folder. It stays open until draft_discard. */
+bool draft_place(struct draft *draft, struct error *err) MUST_CHECK;
 void draft_discard(struct draft *draft);

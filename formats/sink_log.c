@@ -498,7 +498,9 @@ static void drop_drafts(struct sink_log *log)
     draft_discard(&log->entry);
 }
 
-/* Both are on their way to the disk before the first is waited for: one commit of the file system's journal holds them. */
+/* Both are on their way to the disk before the first is waited for: one commit of the file system's journal holds them, and the
+ * identity's name, and those of the data files. The identity may have its name before its bytes are safe, for without the
+ * entry nobody looks at it, and whoever writes the entry writes it anew. */
 static bool write_drafts(struct sink_log *log, struct slice tail, const char *query_id, const char *digest, struct arena *arena, struct error *err)
 {
     const struct log_listing *listing = &log->listing;
@@ -508,7 +510,10 @@ static bool write_drafts(struct sink_log *log, struct slice tail, const char *qu
                      : !plain_draft(listing->directory, log->batch, tail, &log->entry, arena, err)) return false;
     draft_start(&log->identity);
     draft_start(&log->entry);
-    return draft_sync(&log->identity, err) && draft_sync(&log->entry, err);
+    log->listed = false;
+    bool done = draft_place(&log->identity, err) && draft_sync(&log->identity, err) && draft_sync(&log->entry, err);
+    draft_discard(&log->identity);
+    return done;
 }
 
 static bool refuse_gap(const struct sink_log *log, int64_t batch, struct error *err)
@@ -550,13 +555,13 @@ bool sink_log_write(struct sink_log *log, int64_t batch, const struct sink_log_e
     return done;
 }
 
-/* The identity has its name, durably, before the log file gets its own. */
+/* The identity's name, which it has, is durable before the log file gets its own. */
 bool sink_log_name(struct sink_log *log, bool *existed, struct error *err)
 {
     invariant(log->entry.fd >= 0); /* sink_log_write has written it. */
     log->listed = false;
     *existed = false;
-    if (!draft_replace(&log->identity, err) || !draft_create(&log->entry, existed, err)) {
+    if (!directory_sync(log->listing.directory, err) || !draft_create(&log->entry, existed, err)) {
         drop_drafts(log);
         return error_context(err, "writing batch %" PRId64 " to the sink log %s", log->batch, log->listing.directory);
     }

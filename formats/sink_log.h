@@ -24,7 +24,7 @@ bool sink_log_latest(struct sink_log *log, int64_t *batch, struct error *err) MU
 /* From now on a compaction leaves out the files that were modified before (Spark's `retention`); 0: none. */
 void sink_log_forget(struct sink_log *log, int64_t keep_from_ms);
 /* Writes batch `batch` (N, or N.compact when (N+1) %% interval == 0), durable but nameless, so that nobody sees it. `digest` goes
- * beside it as .N.inlet (JSON: digest, query id), so that a re-publish knows its own work. *existed: it stands there
+ * beside it as .N.inlet (JSON: digest, query id), so that a re-publish knows its own work; that one has its name already. *existed: it stands there
  * already and there is nothing to name. */
 bool sink_log_write(struct sink_log *log, int64_t batch, const struct sink_log_entry *entries, size_t count,
                     const char *query_id, const char *digest, bool *existed, struct error *err) MUST_CHECK;

@@ -230,6 +230,15 @@ static void identity_names_only_our_own_batches(void **state)
     put(world, ".4.inlet", "garbage");
     assert_true(sink_log_identity(world->log, 4, world->arena, &present, &query, &digest, &world->err));
     assert_string_equal(query, "");
+    /* A power cut ahead of the entry left an identity with its name but not its bytes. */
+    put(world, ".10.inlet", "");
+    assert_true(sink_log_identity(world->log, 10, world->arena, &present, &query, &digest, &world->err));
+    assert_false(present);
+    append_many(world, 10, 11);
+    assert_true(sink_log_identity(world->log, 10, world->arena, &present, &query, &digest, &world->err));
+    assert_true(present);
+    assert_string_equal(query, "query");
+    assert_string_equal(digest, "digest");
 }
 
 /* A handle that has listed the folder sees what another hand does to it. */
