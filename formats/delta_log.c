@@ -8,6 +8,7 @@
  * Replay is in delta_replay.c, checkpoints in delta_checkpoint.c, actions in delta_actions.c. */
 #include "base/file.h"
 #include "base/number.h"
+#include "base/plant.h"
 #include "formats/delta_parts.h"
 #include "formats/log_lines.h"
 #include <dirent.h>
@@ -177,18 +178,27 @@ static bool commit_follows(const char *directory, int64_t version, struct arena 
                      version, directory, version - 1);
 }
 
-bool delta_commit(const char *path, int64_t version, struct slice actions, bool *existed, struct error *err)
+bool delta_commit_draft(const char *path, int64_t version, struct slice actions, struct draft *draft, struct error *err)
 {
-    *existed = false;
+    draft->fd = -1;
     if (version < 0 || actions.size == 0 || actions.data[actions.size - 1] != '\n')
         return error_set(err, COND_INLET_INTERNAL, "cannot commit version %" PRId64 " with %zu bytes of actions", version, actions.size);
     struct arena *arena = arena_new("delta commit");
     const char *directory = path_join(arena, path, "_delta_log");
     bool done = (version > 0 || directories_settle(directory, err)) && commit_follows(directory, version, arena, err) &&
-                file_create_if_absent(delta_commit_path(arena, directory, version), actions, existed, err);
+                draft_open(draft, delta_commit_path(arena, directory, version), err) &&
+                (write_all(draft->fd, actions.data, actions.size, draft->path, err) || PLANTED(19)) && draft_sync(draft, err);
     if (!done) error_context(err, "committing version %" PRId64 " of Delta table %s", version, path);
+    if (!done) draft_discard(draft);
     arena_free(arena);
     return done;
+}
+
+bool delta_commit(const char *path, int64_t version, struct slice actions, bool *existed, struct error *err)
+{
+    struct draft draft;
+    *existed = false;
+    return delta_commit_draft(path, version, actions, &draft, err) && draft_create(&draft, existed, err);
 }
 
 static bool commit_lines(struct log_lines *lines, struct tree *list, struct arena *arena, struct error *err)

@@ -2,6 +2,7 @@
  *
  * Knows bytes and actions, not batches: sinks/delta.c decides what to commit. */
 #pragma once
+#include "base/draft.h"
 #include "columns/type.h"
 #include "formats/format.h"
 
@@ -55,6 +56,9 @@ int64_t delta_txn_version(const struct delta_snapshot *snapshot, const char *app
 
 /* Writes version `version` (lines of actions, each ended by a newline) unless it exists. */
 bool delta_commit(const char *path, int64_t version, struct slice actions, bool *existed, struct error *err) MUST_CHECK;
+/* The same in two steps, for names in other folders to be made durable between them: the file, synced but nameless, which
+ * draft_create makes the commit. */
+bool delta_commit_draft(const char *path, int64_t version, struct slice actions, struct draft *draft, struct error *err) MUST_CHECK;
 /* The commit file of one version as a list of trees; NULL with PATH_NOT_FOUND when there is none. */
 struct tree *delta_read_commit(const char *path, int64_t version, struct arena *arena, struct error *err) MUST_CHECK;
 /* Latest version by listing; -1: no log. */

@@ -537,6 +537,18 @@ static void plan_checkpoint(struct delta_sink *sink, int64_t version)
     sink->looked_for_checkpoint = true;
 }
 
+/* The data files have their names, but those are synced behind the draft of the commit, whose commit of the file system's
+ * journal has them in it; they are durable before the commit names them. */
+static bool write_version(const struct publication *publication, int64_t version, struct slice actions, bool names_synced, bool *existed, struct error *err)
+{
+    const char *path = publication->sink->spec->path;
+    struct draft draft;
+    if (!delta_commit_draft(path, version, actions, &draft, err)) return false;
+    if (names_synced || staging_sync_names(path, publication->manifest, err)) return draft_create(&draft, existed, err);
+    draft_discard(&draft);
+    return false;
+}
+
 static bool commit_batch(struct publication *publication, struct buffer *actions, struct error *err)
 {
     struct delta_sink *sink = publication->sink;
@@ -548,11 +560,11 @@ static bool commit_batch(struct publication *publication, struct buffer *actions
         if (sink->txn_version >= publication->batch->batch_id && !PLANTED(23)) return settle_existing(sink, publication->batch, raced, err);
         if (cancel_now(&sink->spec->context->cancel)) return error_set(err, COND_INLET_CANCELLED, "the commit was stopped");
         if (!fit_now(publication, &fit, err)) return false;
-        if (!renamed && !staging_publish(sink->spec->path, publication->manifest, !sink->begun, err)) return false;
-        renamed = true;
+        if (!renamed && !staging_rename(sink->spec->path, publication->manifest, !sink->begun, err)) return false;
         if (!print_actions(publication, &fit, actions, err)) return false;
         int64_t version = sink->snapshot.version + 1;
-        if (!delta_commit(sink->spec->path, version, slice_of(actions->data, actions->size), &existed, err)) return false;
+        if (!write_version(publication, version, slice_of(actions->data, actions->size), renamed, &existed, err)) return false;
+        renamed = true;
         if (existed) continue; /* Somebody was faster: look again, try the next version. */
         plan_checkpoint(sink, version);
         note_commit(sink, &fit, publication->batch);

@@ -208,11 +208,6 @@ bool staging_sync_names(const char *root, const struct manifest *manifest, struc
     return ok;
 }
 
-bool staging_publish(const char *root, const struct manifest *manifest, bool again, struct error *err)
-{
-    return staging_rename(root, manifest, again, err) && staging_sync_names(root, manifest, err);
-}
-
 /* --- sweeping ------------------------------------------------------------------------------------- */
 
 static bool is_dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }

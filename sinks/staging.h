@@ -28,11 +28,10 @@ int staging_reopen(const struct staging *staging, const char *name, struct error
 bool staging_sync(const struct staging *staging, struct error *err) MUST_CHECK;
 void staging_close(struct staging *staging);
 
-/* Renames every file of the manifest that is still staged to its final name, makes the names durable. A file that stands at
- * its final name with the manifest's size is done. Any number of times (L3); again: another process may have begun with it. */
-bool staging_publish(const char *root, const struct manifest *manifest, bool again, struct error *err) MUST_CHECK;
-/* Its two halves, for a caller that has other files to sync: a sync between them commits the renames along with its own. */
+/* Renames every file of the manifest that is still staged to its final name. A file that stands at its final name with the
+ * manifest's size is done. Any number of times (L3); again: another process may have begun with it. */
 bool staging_rename(const char *root, const struct manifest *manifest, bool again, struct error *err) MUST_CHECK;
+/* Makes the names durable. A caller that has other files to sync does so in between: that commits the renames too. */
 bool staging_sync_names(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
 /* Behind the batch's entry in the sink's log: the renames are durable where they came from, too. */
 bool staging_settle(const char *root, const struct manifest *manifest, struct error *err) MUST_CHECK;
