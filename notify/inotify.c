@@ -181,18 +181,16 @@ static void watch_below(struct notify *notify, const char *path, const struct ab
         if (!has_gone(errno)) lack_folder(notify, path, strerror(errno));
         return;
     }
-    if (fstat(fd, &info) != 0 || is_loop(above, &info)) {
-        close(fd);
-        return;
-    }
-    DIR *directory = fdopendir(fd);
+    bool seen = fstat(fd, &info) == 0;
+    DIR *directory = seen && !is_loop(above, &info) ? fdopendir(fd) : NULL;
     if (!directory) {
+        if (!seen || !is_loop(above, &info)) lack_folder(notify, path, strerror(errno));
         close(fd);
         return;
     }
     struct above self = {above, info.st_dev, info.st_ino};
     const struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL && !(notify->lacks_watches && notify->fd < 0)) {
+    while ((errno = 0, entry = readdir(directory)) != NULL && !(notify->lacks_watches && notify->fd < 0)) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || !is_directory(entry, fd)) continue;
         char child[PATH_MAX];
         int size = snprintf(child, sizeof child, "%s/%s", strcmp(path, "/") == 0 ? "" : path, entry->d_name);
@@ -200,6 +198,7 @@ static void watch_below(struct notify *notify, const char *path, const struct ab
         if (entry->d_type == DT_LNK) lack_folder(notify, child, LINKED);
         if (!watch_tree(notify, child, &self)) break;
     }
+    if (!entry && errno) lack_folder(notify, path, strerror(errno)); /* What else is in it is not known. */
     closedir(directory);
 }
 
