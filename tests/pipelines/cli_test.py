@@ -27,8 +27,10 @@ def json_lines(result):
 def committed(number, path="out"):
     return lambda: os.path.exists(f"{path}/_spark_metadata/{number}")
 
+SLOW = 6 if "/tsan/" in os.path.realpath(INLET) else 1
+
 def ends(p, code=0, seconds=20):
-    out, err = p.communicate(timeout=seconds)
+    out, err = p.communicate(timeout=seconds * SLOW)
     equal(p.returncode, code, out.decode() + err.decode())
     return Result(p.returncode, out.decode(), err.decode())
 
@@ -307,8 +309,8 @@ def stop_in_a_batch():
         time.sleep(0.05)
         started = time.time()
         p.send_signal(signal.SIGINT)
-        p.communicate(timeout=10)
-        assert time.time() - started < 1.5, "at once"
+        p.communicate(timeout=10 * SLOW)
+        assert time.time() - started < 1.5 * SLOW, "at once"
         assert p.returncode in (0, 130), p.returncode
     once()
     equal(len(rows("out2")), count)
