@@ -285,11 +285,11 @@ def big_batch():
     """A batch that takes a while on any machine: bzip2 inflates some 30 MB/s a thread. Returns its rows."""
     pipeline()
     numbers = random.Random(1)
-    packed = bz2.compress("".join('{"a":%d,"b":"%0100x"}\n' % (i, numbers.getrandbits(400)) for i in range(100000)).encode())
+    packed = bz2.compress("".join('{"a":%d,"b":"%0100x"}\n' % (i, numbers.getrandbits(400)) for i in range(100000 // SLOW)).encode())
     for i in range(4):
         write(f"landing/{i}.json.bz2", packed)
         os.utime(f"landing/{i}.json.bz2", (1000, 1000))
-    return 400000
+    return 100000 // SLOW * 4
 
 @test
 def stop_in_a_batch():
