@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct kv {
     MDB_env *env;              /* NULL after a reopen that failed; the next transaction tries again. */
     MDB_dbi handles[KV_TABLE_MAX];
     pthread_rwlock_t gate;
+    _Atomic uintptr_t writer;  /* The thread that is in kv_update, or 0. */
 };
 
 struct kv_txn {
@@ -340,9 +342,14 @@ enum attempt { ATTEMPT_DONE, ATTEMPT_FULL, ATTEMPT_FAILED };
 
 static enum attempt update_once(struct kv *kv, kv_update_fn fn, void *user, struct error *err)
 {
+    uintptr_t self = (uintptr_t)pthread_self();
+    invariant(atomic_load(&kv->writer) != self); /* An update within an update would wait for itself for ever. */
     struct kv_txn *txn = txn_begin(kv, true, err);
     if (!txn) return ATTEMPT_FAILED;
-    if (!fn(txn, user, err)) {
+    atomic_store(&kv->writer, self);
+    bool ok = fn(txn, user, err);
+    atomic_store(&kv->writer, 0);
+    if (!ok) {
         enum attempt result = txn->full ? ATTEMPT_FULL : ATTEMPT_FAILED;
         mdb_txn_abort(txn->txn);
         txn_drop(txn);

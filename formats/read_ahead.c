@@ -1,8 +1,8 @@
 /* read_ahead -- a ring of blocks between one producing thread and one taker. */
 #include "formats/read_ahead.h"
 #include "base/panic.h"
+#include "base/workers.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +84,7 @@ struct read_ahead *read_ahead_start(read_ahead_fn read, void *source)
     ahead->source = source;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->moved, NULL);
-    if (pthread_create(&ahead->thread, NULL, fill_main, ahead) == 0) return ahead;
+    if (thread_start(&ahead->thread, fill_main, ahead)) return ahead;
     release(ahead);
     return NULL;
 }

@@ -1,10 +1,9 @@
 /* entries_ahead -- one thread, one slot. */
 #include "listing/entries_ahead.h"
 #include "base/panic.h"
+#include "base/workers.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,13 +64,7 @@ struct entries_ahead *entries_ahead_new(void)
     ahead->fd = -1;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->changed, NULL);
-    /* Signals go to the threads that know what they mean. */
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int code = pthread_create(&ahead->thread, NULL, thread_main, ahead);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (code == 0) return ahead;
+    if (thread_start(&ahead->thread, thread_main, ahead)) return ahead;
     pthread_cond_destroy(&ahead->changed);
     pthread_mutex_destroy(&ahead->lock);
     free(ahead->entries);
