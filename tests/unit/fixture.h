@@ -10,10 +10,10 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-static struct arena *arena;
+UNUSED static struct arena *arena;
 static struct error err;
 
-static int start(void **state)
+UNUSED static int start(void **state)
 {
     (void)state;
     arena = arena_new("test");
@@ -21,7 +21,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+UNUSED static int stop(void **state)
 {
     (void)state;
     arena_free(arena);
