@@ -55,6 +55,13 @@ bool expand_pipelines(struct arena *arena, const char *word, const char ***files
 /* The targets that words name; none: the pipeline files of the current folder. */
 bool find_targets(struct arguments *arguments, const char **words, size_t count, struct target **targets, size_t *target_count, struct error *err) MUST_CHECK;
 void print_warnings(const struct pipeline *pipeline);
+bool has_ending(const char *name, const char *ending);
+
+/* The file that a word names: a path, absolute or from the current folder, or a file: URI as `_metadata.file_path` gives it. */
+struct place {
+    const char *path, *directory, *name;
+};
+struct place place_of(struct arguments *arguments, const char *word);
 
 /* cli/signals.c: the first SIGTERM or SIGINT stops after the batch, the second at once. */
 void signals_install(struct inlet_context *context);

@@ -1,5 +1,6 @@
 /* common -- errors with their exit status, pipelines and checkpoints by name. */
 #include "base/file.h"
+#include "base/uri.h"
 #include "cli/cli.h"
 
 #include <dirent.h>
@@ -60,10 +61,20 @@ void print_warnings(const struct pipeline *pipeline)
     if (pipeline->warnings && *pipeline->warnings) fprintf(stderr, "%s", pipeline->warnings);
 }
 
-static bool has_ending(const char *name, const char *ending)
+bool has_ending(const char *name, const char *ending)
 {
     size_t size = strlen(name), wanted = strlen(ending);
     return size > wanted && strcmp(name + size - wanted, ending) == 0;
+}
+
+struct place place_of(struct arguments *arguments, const char *word)
+{
+    const char *here = getcwd(ARENA_ARRAY(arguments->arena, char, PATH_MAX), PATH_MAX);
+    struct place place = {.path = path_absolute(arguments->arena, here ? here : "/", path_from_uri(arguments->arena, word))};
+    place.name = path_basename(place.path);
+    size_t size = (size_t)(place.name - place.path);
+    place.directory = arena_strndup(arguments->arena, place.path, size > 1 ? size - 1 : size);
+    return place;
 }
 
 static bool mentions_writer(const char *path)

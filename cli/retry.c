@@ -1,12 +1,9 @@
 /* retry -- `inlet retry PIPELINE [PATH...]`: files that failed are tried again by the next run. */
-#include "base/file.h"
 #include "cli/cli.h"
 #include "loader/discover.h"
 #include "loader/retake.h"
 
 #include <inttypes.h>
-#include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 struct request {
@@ -19,19 +16,15 @@ struct request {
 
 static bool retry_path(struct request *request, const char *word, struct error *err)
 {
-    struct arena *arena = request->arguments->arena;
-    const char *here = getcwd(ARENA_ARRAY(arena, char, PATH_MAX), PATH_MAX);
-    const char *path = path_absolute(arena, here ? here : "/", strncmp(word, "file://", 7) == 0 ? word + 7 : word), *name = path_basename(path);
-    size_t size = (size_t)(name - path);
-    const char *directory = arena_strndup(arena, path, size > 1 ? size - 1 : size);
+    struct place place = place_of(request->arguments, word);
     struct ledger_file file;
-    if (!ledger_find(request->ledger, &request->source, directory, name, arena, &file, err)) return false;
+    if (!ledger_find(request->ledger, &request->source, place.directory, place.name, request->arguments->arena, &file, err)) return false;
     if (file.state != FILE_FAILED) {
-        error_set(err, COND_INLET_NOT_FOUND, "the file \"%s\" is not among those that failed: it is %s", path,
+        error_set(err, COND_INLET_NOT_FOUND, "the file \"%s\" is not among those that failed: it is %s", place.path,
                   file.state == FILE_UNKNOWN ? "not known to the ledger" : file_state_name(file.state));
         return error_hint(err, "`inlet files --state failed` lists them; `inlet why` says more of one.");
     }
-    struct retake retake = {.source_id = file.source_id, .ordinal = file.ordinal, .gone = access(path, F_OK) != 0};
+    struct retake retake = {.source_id = file.source_id, .ordinal = file.ordinal, .gone = access(place.path, F_OK) != 0};
     *(retake.gone ? &request->counts.gone : &request->counts.retaken) += 1;
     return ledger_retake(request->ledger, &retake, 1, err);
 }

@@ -1,4 +1,5 @@
 /* show_files -- logs first: what they do not name is not there. */
+#include "cli/cli.h"
 #include "cli/show_files.h"
 #include "base/file.h"
 #include "base/uri.h"
@@ -26,12 +27,6 @@ static void collect(struct collector *to, const char *path)
         to->capacity = wanted;
     }
     to->files[to->count++] = (struct shown_file){.path = path};
-}
-
-static bool ends_in(const char *text, const char *ending)
-{
-    size_t size = strlen(text), wanted = strlen(ending);
-    return size >= wanted && strcmp(text + size - wanted, ending) == 0;
 }
 
 static bool is_folder(const char *path)
@@ -124,8 +119,8 @@ static bool settle_format(const char *path, struct shown_output *out, struct err
     size_t parquet = 0, json = 0, kept = 0;
     for (size_t i = 0; i < out->count; i++) {
         const char *name = path_basename(out->files[i].path);
-        parquet += ends_in(name, ".parquet");
-        json += strstr(name, ".json") != NULL || ends_in(name, ".ndjson");
+        parquet += has_ending(name, ".parquet");
+        json += strstr(name, ".json") != NULL || has_ending(name, ".ndjson");
     }
     if (!parquet && !json && out->count) {
         error_set(err, COND_INLET_NOT_SUPPORTED_YET, "\"%s\" holds no Parquet, JSON or Delta output", path);
@@ -134,7 +129,7 @@ static bool settle_format(const char *path, struct shown_output *out, struct err
     out->format = parquet ? SHOWN_PARQUET : SHOWN_JSON;
     for (size_t i = 0; i < out->count; i++) {
         const char *name = path_basename(out->files[i].path);
-        bool wanted = parquet ? ends_in(name, ".parquet") : strstr(name, ".json") || ends_in(name, ".ndjson");
+        bool wanted = parquet ? has_ending(name, ".parquet") : strstr(name, ".json") || has_ending(name, ".ndjson");
         if (wanted) out->files[kept++] = out->files[i];
     }
     out->count = kept;

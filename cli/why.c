@@ -1,6 +1,5 @@
 /* why -- `inlet why PATH`: was this file loaded, and if not, which rule decided? */
 #include "base/file.h"
-#include "base/uri.h"
 #include "cli/cli.h"
 #include "cli/file_print.h"
 #include "loader/discover.h"
@@ -8,15 +7,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct question {
     const struct target *target;
-    const char *path, *directory, *name;
+    struct place place;
 };
 
 struct answer {
@@ -82,7 +79,7 @@ static bool explain_rules(struct arguments *arguments, const struct question *qu
 {
     const struct pipeline_reader *reader = &question->target->pipeline->reader;
     struct object_stat info;
-    const char *excluded = discover_why_not(reader, question->path, arguments->arena, err);
+    const char *excluded = discover_why_not(reader, question->place.path, arguments->arena, err);
     if (error_is_set(err)) return false;
     if (excluded) {
         answer->rule = "excluded";
@@ -90,12 +87,12 @@ static bool explain_rules(struct arguments *arguments, const struct question *qu
         return true;
     }
     struct error absent;
-    if (!local_store.head(question->path, &info, &absent)) {
+    if (!local_store.head(question->place.path, &info, &absent)) {
         answer->rule = "absent";
         answer->text = arena_printf(arguments->arena, "%s", absent.message);
         return true;
     }
-    struct sighting sighting = {.directory = question->directory, .name = question->name, .size = info.size, .mtime_us = info.mtime_us,
+    struct sighting sighting = {.directory = question->place.directory, .name = question->place.name, .size = info.size, .mtime_us = info.mtime_us,
                                 .ctime_us = info.ctime_us, .device = info.device, .inode = info.inode};
     enum admission_verdict verdict;
     const char *reason;
@@ -114,7 +111,7 @@ static bool answer_question(struct arguments *arguments, const struct question *
         struct ledger_source source = {0};
         if (question->target->pipeline) source = discoverer_source(&question->target->pipeline->reader);
         ledger = ledger_open_read(question->target->checkpoint, arguments->context, err);
-        ok = ledger && ledger_find(ledger, &source, question->directory, question->name, arguments->arena, &answer->file, err);
+        ok = ledger && ledger_find(ledger, &source, question->place.directory, question->place.name, arguments->arena, &answer->file, err);
     }
     if (ok && answer->file.state != FILE_UNKNOWN) explain_row(arguments->arena, answer);
     else if (ok && question->target->pipeline) ok = explain_rules(arguments, question, ledger, answer, err);
@@ -130,7 +127,7 @@ static void put_answer(struct arguments *arguments, const struct question *quest
         struct json_print json = {.out = &out};
         json_begin(&json, NULL, '{');
         json_put_text(&json, "pipeline", question->target->name);
-        json_put_text(&json, "path", question->path);
+        json_put_text(&json, "path", question->place.path);
         json_put_text(&json, "rule", answer->rule);
         json_put_text(&json, "answer", answer->text);
         if (answer->file.state != FILE_UNKNOWN) {
@@ -143,7 +140,7 @@ static void put_answer(struct arguments *arguments, const struct question *quest
         json_end(&json, '}');
     } else {
         buffer_printf(&out, "%s: ", question->target->name);
-        put_safe_text(&out, question->path);
+        put_safe_text(&out, question->place.path);
         buffer_printf(&out, ": [%s] ", answer->rule);
         put_safe_text(&out, answer->text);
     }
@@ -179,17 +176,14 @@ static bool read_words(struct arguments *arguments, const char **path, const cha
 
 static int why_run(struct arguments *arguments)
 {
-    const char *word, *names[2], *here = getcwd(ARENA_ARRAY(arguments->arena, char, PATH_MAX), PATH_MAX);
+    const char *word, *names[2];
     struct target *targets;
     size_t count, name_count;
     struct error err;
     error_clear(&err);
     if (!read_words(arguments, &word, names, &name_count) || !word[0]) return usage_error(arguments, "which file?");
     if (!find_targets(arguments, names, name_count, &targets, &count, &err)) return fail_with(&err);
-    char *path = path_absolute(arguments->arena, here ? here : "/", path_from_uri(arguments->arena, word)); /* As `_metadata.file_path` gives it. */
-    struct question question = {.path = path, .name = path_basename(path)};
-    size_t directory = (size_t)(question.name - path);
-    question.directory = arena_strndup(arguments->arena, path, directory > 1 ? directory - 1 : directory);
+    struct question question = {.place = place_of(arguments, word)};
     for (size_t i = 0; i < count; i++) {
         struct answer answer = {0};
         question.target = &targets[i];

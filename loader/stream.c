@@ -27,9 +27,6 @@ static const char *partition_text(const struct stream *stream)
     return text;
 }
 
-/* A Delta table knows its partition columns itself. */
-static bool is_file_sink(const struct sink_ops *sink) { return sink->needs_path && sink != &delta_sink; }
-
 /* The facts that bind a checkpoint to a query. */
 static size_t identity_facts(const struct stream *stream, struct ledger_setting facts[6])
 {
@@ -40,7 +37,7 @@ static size_t identity_facts(const struct stream *stream, struct ledger_setting 
     facts[count++] = (struct ledger_setting){"source.0.kind", pipeline->reader.settings.is_cloud_files ? "cloudFiles" : "files"};
     static const char *const identities[] = {"path", "path and mtime", "name"};
     facts[count++] = (struct ledger_setting){"source.0.identity", identities[stream->source.identity]};
-    if (is_file_sink(pipeline->writer.sink)) facts[count++] = (struct ledger_setting){PARTITION_BY, partition_text(stream)};
+    if (pipeline->writer.sink->layout_untold) facts[count++] = (struct ledger_setting){PARTITION_BY, partition_text(stream)};
     return count;
 }
 

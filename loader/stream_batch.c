@@ -112,7 +112,7 @@ static bool stage_batch(struct stream *stream, struct batch_run *run, struct err
         .output_schema = stream->resolved.output_schema, .constants = &run->constants, .sink_ops = ops, .sink = stream->sink,
         .files = open->files, .tasks = open->plan.tasks, .task_count = open->plan.task_count, .outcomes = run->outcomes, .notes = run->arena,
         .live = &stream->live.counts};
-    if (ops == &parquet_sink || ops == &delta_sink) { /* Their readers refuse a file with text that is no UTF-8. */
+    if (ops->utf8_only) {
         execution.raw_text = stream->resolved.raw_text;
         execution.raw_text_count = stream->resolved.raw_text_count;
     }

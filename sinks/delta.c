@@ -600,7 +600,7 @@ static bool delta_after_commit(void *state, struct error *err)
 
 const struct sink_ops delta_sink = {
     .name = "delta", .options = delta_options, .encoder = "parquet", .state_size = sizeof(struct delta_sink), .staged = true, .needs_path = true,
-    .check = delta_check, .open = delta_open, .committed = delta_committed, .stage_begin = delta_stage_begin, .task_new = delta_task_new,
+    .utf8_only = true, .check = delta_check, .open = delta_open, .committed = delta_committed, .stage_begin = delta_stage_begin, .task_new = delta_task_new,
     .task_add = output_task_add, .task_finish = output_task_finish, .task_memory = output_task_memory, .task_free = output_task_free,
     .stage_append = delta_stage_append, .prepare = delta_prepare, .publish = delta_publish, .abort = delta_abort,
     .after_commit = delta_after_commit, .close = delta_close, .description = delta_description,

@@ -264,7 +264,7 @@ static void file_sink_abort(void *state)
 
 /* --- the four tables ------------------------------------------------------------------------------ */
 
-#define FILE_SINK(format_name, spark_label, type_support)                                                                     \
+#define FILE_SINK(format_name, spark_label, type_support, utf8)                                                               \
     static const struct file_sink_format format_name##_format = {&format_name##_encoder, spark_label, type_support};          \
     static bool format_name##_check(const struct sink_spec *spec, struct error *err)                                          \
     {                                                                                                                         \
@@ -275,14 +275,15 @@ static void file_sink_abort(void *state)
         return file_sink_open(state, &format_name##_format, spec, err);                                                       \
     }                                                                                                                         \
     const struct sink_ops format_name##_sink = {.name = #format_name, .options = file_sink_options, .encoder = #format_name,  \
-        .state_size = sizeof(struct file_sink), .staged = true, .needs_path = true, .check = format_name##_check,             \
+        .state_size = sizeof(struct file_sink), .staged = true, .needs_path = true, .layout_untold = true,                    \
+        .utf8_only = utf8, .check = format_name##_check,                                                                      \
         .open = format_name##_open, .committed = file_sink_committed, .stage_begin = file_sink_stage_begin,                   \
         .task_new = file_sink_task_new, .task_add = output_task_add, .task_finish = output_task_finish,                       \
         .task_memory = output_task_memory, .task_free = output_task_free, .stage_append = file_sink_stage_append,             \
         .prepare = file_sink_prepare, .publish = file_sink_publish, .abort = file_sink_abort, .close = file_sink_close,       \
         .description = file_sink_description}
 
-FILE_SINK(parquet, "Parquet", SUPPORT_PARQUET);
-FILE_SINK(json, "JSON", SUPPORT_ALL);
-FILE_SINK(csv, "CSV", SUPPORT_ATOMIC);
-FILE_SINK(text, "Text", SUPPORT_STRING);
+FILE_SINK(parquet, "Parquet", SUPPORT_PARQUET, true);
+FILE_SINK(json, "JSON", SUPPORT_ALL, false);
+FILE_SINK(csv, "CSV", SUPPORT_ATOMIC, false);
+FILE_SINK(text, "Text", SUPPORT_STRING, false);

@@ -61,6 +61,8 @@ struct sink_ops {
     size_t state_size;                    /* The caller allocates it, zeroed. */
     bool staged;                          /* Exactly once. */
     bool needs_path;
+    bool utf8_only;                       /* Readers refuse a whole file for a text in it that is no UTF-8. */
+    bool layout_untold;                   /* Nothing in the output says which its partition columns are: the checkpoint holds them. */
     const char *later;                    /* Not NULL: refused by name. */
     bool (*check)(const struct sink_spec *spec, struct error *err);        /* Types, partition columns, options; touches nothing. */
     bool (*open)(void *state, const struct sink_spec *spec, struct error *err); /* Spec outlives the state. May create the folder. */

@@ -35,6 +35,15 @@ def land_locked():
     os.chmod("landing/b.json", 0)
     time.sleep(2.1)  # No lease for a stranger: the clock decides.
 
+def fail_b():
+    """An old file that a stranger may not read has failed."""
+    write("landing/b.json", '{"a": 2}\n')
+    os.utime("landing/b.json", (1, 1))
+    open_doors()
+    os.chmod("landing/b.json", 0)
+    time.sleep(2.1)
+    stranger("once", "p.yaml", code=3)
+
 # --- What takes it again -----------------------------------------------------------------------------------------
 
 @test
@@ -182,12 +191,7 @@ def by_name():
 def max_file_age():
     """A retried file was admitted once: maxFileAge does not refuse it now"""
     pipeline(reader={"maxFileAge": "1h"})
-    write("landing/b.json", '{"a": 2}\n')
-    os.utime("landing/b.json", (1, 1))
-    open_doors()
-    os.chmod("landing/b.json", 0)
-    time.sleep(2.1)
-    stranger("once", "p.yaml", code=3)
+    fail_b()
     land("landing/a.json", LINE)
     time.sleep(2.1)
     stranger("once", "p.yaml", code=3)
@@ -200,12 +204,7 @@ def max_file_age():
 def overwritten():
     """allowOverwrites: a new version of a failed file takes its place, and none is loaded twice"""
     pipeline(fmt="cloudFiles", reader={"cloudFiles.format": "json", "cloudFiles.allowOverwrites": "true"})
-    write("landing/b.json", '{"a": 2}\n')
-    os.utime("landing/b.json", (1, 1))
-    open_doors()
-    os.chmod("landing/b.json", 0)
-    time.sleep(2.1)
-    stranger("once", "p.yaml", code=3)
+    fail_b()
     write("b.new", '{"a": 3}\n')
     os.utime("b.new", (2, 2))
     os.rename("b.new", "landing/b.json")
@@ -218,12 +217,7 @@ def overwritten():
 def by_name_only():
     """fileNameOnly: a failed file is known by name alone, and retried where it lies"""
     pipeline(reader={"fileNameOnly": "true"})
-    write("landing/b.json", '{"a": 2}\n')
-    os.utime("landing/b.json", (1, 1))
-    open_doors()
-    os.chmod("landing/b.json", 0)
-    time.sleep(2.1)
-    stranger("once", "p.yaml", code=3)
+    fail_b()
     os.chmod("landing/b.json", 0o644)
     time.sleep(2.1)
     stranger("once", "p.yaml", code=0)

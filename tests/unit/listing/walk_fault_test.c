@@ -3,57 +3,26 @@
 #include "listing/walk.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include "tests/unit/fault.h"
 
-/* --- The system, disturbed: these stand before the library's own ------------------------------------------------ */
+/* --- More of the system disturbed: these also stand before the library's own ------------------------------------------------ */
 
-static struct {
-    bool counts;
-    long calls, at;            /* The at-th call fails; 0: none. */
-    int code;
-} fault;
-
-static bool is_now(void)
-{
-    if (!fault.counts || ++fault.calls != fault.at) return false;
-    errno = fault.code;
-    return true;
-}
-#define REAL(name, ...) ((int (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name))
-
-int fstatat(int fd, const char *path, struct stat *out, int flags)
-{
-    return is_now() ? -1 : REAL("fstatat", int, const char *, struct stat *, int)(fd, path, out, flags);
-}
-int fstat(int fd, struct stat *out) { return is_now() ? -1 : REAL("fstat", int, struct stat *)(fd, out); }
-int stat(const char *path, struct stat *out) { return is_now() ? -1 : REAL("stat", const char *, struct stat *)(path, out); }
 int fstatfs(int fd, struct statfs *out) { return is_now() ? -1 : REAL("fstatfs", int, struct statfs *)(fd, out); }
 
 int openat(int fd, const char *path, int flags, ...)
 {
     return is_now() ? -1 : REAL("openat", int, const char *, int, ...)(fd, path, flags, 0);
-}
-
-int open(const char *path, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    int mode = flags & O_CREAT ? va_arg(more, int) : 0;
-    va_end(more);
-    return is_now() ? -1 : REAL("open", const char *, int, ...)(path, flags, mode);
 }
 
 long syscall(long number, ...)

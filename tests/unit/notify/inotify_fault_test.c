@@ -3,9 +3,7 @@
 #include "notify/notify.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,33 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include "tests/unit/fault.h"
 
-/* --- The system, disturbed: these stand before the library's own ------------------------------------------------ */
+/* --- More of the system disturbed: these also stand before the library's own ------------------------------------------------ */
 
-static struct {
-    bool counts;
-    long calls, at;            /* The at-th call fails; 0: none. */
-    int code;
-} fault;
-
-static bool is_now(void)
-{
-    if (!fault.counts || ++fault.calls != fault.at) return false;
-    errno = fault.code;
-    return true;
-}
-#define REAL(name, ...) ((int (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name))
-
-int fstatat(int fd, const char *path, struct stat *out, int flags)
-{
-    return is_now() ? -1 : REAL("fstatat", int, const char *, struct stat *, int)(fd, path, out, flags);
-}
-int fstat(int fd, struct stat *out) { return is_now() ? -1 : REAL("fstat", int, struct stat *)(fd, out); }
-int stat(const char *path, struct stat *out) { return is_now() ? -1 : REAL("stat", const char *, struct stat *)(path, out); }
 int lstat(const char *path, struct stat *out) { return is_now() ? -1 : REAL("lstat", const char *, struct stat *)(path, out); }
 int inotify_init1(int flags) { return is_now() ? -1 : REAL("inotify_init1", int)(flags); }
 int inotify_add_watch(int fd, const char *path, uint32_t mask) { return is_now() ? -1 : REAL("inotify_add_watch", int, const char *, uint32_t)(fd, path, mask); }
@@ -50,15 +28,6 @@ struct dirent *readdir(DIR *folder) { return is_now() ? NULL : ((struct dirent *
 ssize_t read(int fd, void *out, size_t size)
 {
     return is_now() ? -1 : ((ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read"))(fd, out, size);
-}
-
-int open(const char *path, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    int mode = flags & O_CREAT ? va_arg(more, int) : 0;
-    va_end(more);
-    return is_now() ? -1 : REAL("open", const char *, int, ...)(path, flags, mode);
 }
 
 /* --- One life: a folder that is there, one that comes, one that is moved in ----------------------------------------- */
