@@ -490,7 +490,7 @@ static bool back_to_unsettled(struct change *change, uint32_t source_id, const s
                               const char *reason, struct error *err)
 {
     if (!has_row) return true; /* A newer version has taken its place. */
-    if (!kv_delete(change->txn, TABLE_FILES, key_slice(row_key), NULL, err)) return false;
+    if (!row_delete(change, row_key, err)) return false;
     struct unsettled_row row = {.size = file->size, .mtime_us = file->mtime_us, .ctime_us = file->ctime_us, .device = file->device,
                                 .inode = file->inode, .first_seen_us = change->now_us, .check_us = change->now_us, .reason = reason};
     return unsettled_put(change, source_id, file->directory_id, file->name, &row, err);
@@ -521,7 +521,7 @@ static bool remove_one(struct change *change, const struct removal *removal, str
     if (removal->kind == REMOVE_FAILED &&
         !failed_put(change, removal->source_id, removal->ordinal, file->directory_id, file->name, &removal->look, err)) return false;
     if (removal->kind == REMOVE_VANISHED && !mark_drop(change, removal->source_id, file->directory_id, err)) return false;
-    return row_put(change, &key, &row, KV_PUT_ANY, err);
+    return row_put(change, &key, &row, err);
 }
 
 static bool replan_body(struct change *change, void *user, struct error *err)

@@ -95,21 +95,18 @@ static void answer(struct asked *asked, struct slice name)
 /* *done: all rows of the folder were seen. A folder with many more rows than names is given up. */
 static bool walk_folder(struct kv_txn *txn, enum table table, const struct key *prefix, struct asked *asked, bool *done, struct error *err)
 {
-    struct kv_cursor *cursor = kv_cursor_open(txn, table, err);
-    struct kv_row row;
+    struct named_cursor *walk = named_open(txn, table, err);
+    struct named_row row;
     size_t left = asked->count * 4;
-    bool ok = cursor && kv_seek(cursor, key_slice(prefix), &row, err);
+    bool ok = walk && named_seek(walk, key_slice(prefix), &row, err);
     for (; ok && row.found && left > 0 && asked->found < asked->count; left--) {
-        struct slice payload;
-        if (row.key.size <= prefix->size || memcmp(row.key.data, prefix->bytes, prefix->size) != 0) break;
-        ok = check_row(table, row.key, row.value, &payload, err);
-        if (!ok) break;
-        struct unpack in = unpack_of(payload);
-        if (table == TABLE_UNSETTLED || (enum row_kind)(get_unsigned(&in) & 7) != ROW_VANISHED) answer(asked, name_of_key(row.key));
-        ok = kv_next(cursor, &row, err);
+        if (memcmp(row.key.data, prefix->bytes, prefix->size) != 0) break;
+        struct unpack in = unpack_of(row.payload);
+        if (table == TABLE_UNSETTLED || (enum row_kind)(get_unsigned(&in) & 7) != ROW_VANISHED) answer(asked, row.name);
+        ok = named_next(walk, &row, err);
     }
     *done = ok && left > 0;
-    kv_cursor_close(cursor);
+    named_close(walk);
     return ok;
 }
 
@@ -360,22 +357,13 @@ static struct row row_of_arrival(const struct change *change, const struct admit
 
 static bool write_rows(struct change *change, const struct admit_job *job, struct arrival *arrivals, size_t count, struct error *err)
 {
-    struct kv_cursor *cursor = kv_cursor_open(change->txn, TABLE_FILES, err);
-    if (!cursor) return false;
-    struct kv_row last;
-    bool ok = kv_last(cursor, &last, err);
-    struct key end = {.size = 0};
-    if (ok && last.found) memcpy(end.bytes, last.key.data, end.size = last.key.size);
-    kv_cursor_close(cursor);
+    struct row_writer writer;
+    bool ok = row_writer_begin(&writer, change, err);
     if (count) qsort(arrivals, count, sizeof *arrivals, compare_arrivals);
     for (size_t i = 0; i < count && ok; i++) {
         struct key key = key_of_file(job->source->id, arrivals[i].row_directory_id, arrivals[i].admission->sighting.name);
         struct row row = row_of_arrival(change, job, &arrivals[i]);
-        size_t common = key.size < end.size ? key.size : end.size;
-        int order = memcmp(key.bytes, end.bytes, common);
-        bool append = order > 0 || (order == 0 && key.size > end.size);
-        ok = row_put(change, &key, &row, append ? KV_PUT_APPEND : KV_PUT_ANY, err);
-        if (append) end = key;
+        ok = row_add(&writer, &key, &row, err);
         if (row.kind != ROW_SKIPPED) continue;
         change->state.counts.files[FILE_SKIPPED]++;
         job->discovery->skipped++;
@@ -488,15 +476,13 @@ bool ledger_next_ordinal(struct ledger *ledger, uint32_t source_id, int64_t *ord
 
 /* --- Unsettled files ---------------------------------------------------------------------------------------- */
 
-static bool unsettled_of_row(struct kv_txn *txn, const struct kv_row *row, struct directory_cache *cache, struct unsettled_file *out, struct error *err)
+static bool unsettled_of_row(struct kv_txn *txn, const struct named_row *row, struct directory_cache *cache, struct unsettled_file *out, struct error *err)
 {
-    struct slice payload;
     struct unsettled_row entry;
-    if (!check_named_row(TABLE_UNSETTLED, row, &payload, err)) return false;
-    if (!unsettled_decode(payload, cache->arena, &entry, err)) return false;
+    if (!unsettled_decode(row->payload, cache->arena, &entry, err)) return false;
     *out = (struct unsettled_file){.first_seen_us = entry.first_seen_us, .check_us = entry.check_us, .reason = entry.reason};
     out->sighting = (struct sighting){.size = entry.size, .mtime_us = entry.mtime_us, .ctime_us = entry.ctime_us, .device = entry.device, .inode = entry.inode};
-    out->sighting.name = arena_strndup(cache->arena, (const char *)name_of_key(row->key).data, name_of_key(row->key).size);
+    out->sighting.name = arena_strndup(cache->arena, (const char *)row->name.data, row->name.size);
     return directory_cached(cache, txn, (uint32_t)key_read(row->key, 2, 4), &out->sighting.directory, err);
 }
 
@@ -508,17 +494,17 @@ static bool unsettled_page(struct kv_txn *txn, uint32_t source_id, const struct 
     if (after && !directory_find(txn, source_id, after->sighting.directory, &id, err)) return false;
     if (after) start = key_of_file(source_id, id, after->sighting.name);
     struct directory_cache cache = {.arena = arena};
-    struct kv_cursor *cursor = kv_cursor_open(txn, TABLE_UNSETTLED, err);
-    struct kv_row row = {.found = false};
-    bool ok = cursor && kv_seek(cursor, key_slice(&start), &row, err);
-    if (ok && after && row.found && slice_equal(row.key, key_slice(&start))) ok = kv_next(cursor, &row, err);
+    struct named_cursor *walk = named_open(txn, TABLE_UNSETTLED, err);
+    struct named_row row = {.found = false};
+    bool ok = walk && named_seek(walk, key_slice(&start), &row, err);
+    if (ok && after && row.found && slice_equal(row.key, key_slice(&start))) ok = named_next(walk, &row, err);
     while (ok && row.found && *count < count_max && key_read(row.key, 0, 2) == source_id) {
         ok = unsettled_of_row(txn, &row, &cache, &files[*count], err);
         if (!ok) break;
         (*count)++;
-        ok = kv_next(cursor, &row, err);
+        ok = named_next(walk, &row, err);
     }
-    kv_cursor_close(cursor);
+    named_close(walk);
     return ok;
 }
 

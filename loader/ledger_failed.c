@@ -72,28 +72,28 @@ bool failed_drop(struct change *change, uint32_t source_id, int64_t ordinal, str
 
 /* --- Notes of files that failed under an older version --------------------------------------------------------- */
 
-static bool note_row(struct change *change, const struct kv_row *row, struct error *err)
+static bool note_row(struct change *change, const struct named_row *row, struct error *err)
 {
-    struct slice payload, name = name_of_key(row->key);
+    struct slice payload;
     struct row decoded;
     bool found = false;
-    if (!check_named_row(TABLE_FILES, row, &payload, err) || !row_decode(payload, change->scratch, &decoded, err)) return false;
+    if (!row_decode(row->payload, change->scratch, &decoded, err)) return false;
     if (decoded.kind != ROW_FAILED) return true;
     uint32_t source_id = (uint32_t)key_read(row->key, 0, 2), directory_id = (uint32_t)key_read(row->key, 2, 4);
     struct key key = key_of_note(source_id, decoded.ordinal);
     if (!get_checked(change->txn, TABLE_SETTINGS, &key, &payload, &found, err) || found) return found;
     struct failed_look look = {.size = decoded.size, .mtime_us = decoded.mtime_us};
-    return failed_put(change, source_id, decoded.ordinal, directory_id, arena_strndup(change->scratch, (const char *)name.data, name.size), &look, err);
+    return failed_put(change, source_id, decoded.ordinal, directory_id, arena_strndup(change->scratch, (const char *)row->name.data, row->name.size), &look, err);
 }
 
 static bool complete_body(struct change *change, void *user, struct error *err)
 {
     (void)user;
-    struct kv_cursor *cursor = kv_cursor_open(change->txn, TABLE_FILES, err);
-    struct kv_row row = {.found = false};
-    bool ok = cursor && kv_first(cursor, &row, err);
-    while (ok && row.found) ok = note_row(change, &row, err) && kv_next(cursor, &row, err);
-    kv_cursor_close(cursor);
+    struct named_cursor *walk = named_open(change->txn, TABLE_FILES, err);
+    struct named_row row = {.found = false};
+    bool ok = walk && named_seek(walk, slice_of(NULL, 0), &row, err);
+    while (ok && row.found) ok = note_row(change, &row, err) && named_next(walk, &row, err);
+    named_close(walk);
     return ok;
 }
 
@@ -164,12 +164,12 @@ static bool let_in(struct change *change, const struct retake *retake, const str
         change->state.counts.files[FILE_VANISHED]++;
         row->kind = ROW_VANISHED;
         row->since_us = change->now_us;
-        return mark_drop(change, retake->source_id, note->directory_id, err) && row_put(change, row_key, row, KV_PUT_ANY, err);
+        return mark_drop(change, retake->source_id, note->directory_id, err) && row_put(change, row_key, row, err);
     }
     struct unsettled_row unsettled = {.size = note->look.size, .mtime_us = note->look.mtime_us, .ctime_us = note->look.ctime_us,
                                       .device = note->look.device, .inode = note->look.inode, .first_seen_us = change->now_us,
                                       .check_us = change->now_us, .reason = RETAKE_REASON};
-    return kv_delete(change->txn, TABLE_FILES, key_slice(row_key), NULL, err) &&
+    return row_delete(change, row_key, err) &&
            unsettled_put(change, retake->source_id, note->directory_id, note->name, &unsettled, err);
 }
 

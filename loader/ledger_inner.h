@@ -94,7 +94,7 @@ struct directory_cache {
 };
 bool directory_cached(struct directory_cache *cache, struct kv_txn *txn, uint32_t id, const char **path, struct error *err) MUST_CHECK;
 
-/* --- Rows of files (ledger_rows.c) ------------------------------------------------------------------ */
+/* --- Rows of files (ledger_files.c) ----------------------------------------------------------------- */
 
 enum row_kind { ROW_ADMITTED, ROW_ADMITTED_AT, ROW_FAILED, ROW_SKIPPED, ROW_VANISHED };
 
@@ -106,15 +106,33 @@ struct row {
     const char *reason;        /* The same; in the arena. */
 };
 
-/* check_row for tables whose keys end in a name (FILES, UNSETTLED): the name is there. */
-bool check_named_row(enum table table, const struct kv_row *row, struct slice *payload, struct error *err) MUST_CHECK;
-static inline struct slice name_of_key(struct slice key) { return slice_of(key.data + 6, key.size - 6); }
 bool row_get(struct kv_txn *txn, const struct key *key, struct arena *arena, struct row *row, bool *found, struct error *err) MUST_CHECK;
 bool row_decode(struct slice payload, struct arena *arena, struct row *row, struct error *err) MUST_CHECK;
-bool row_put(struct change *change, const struct key *key, const struct row *row, enum kv_put_flags flags, struct error *err) MUST_CHECK;
+bool row_put(struct change *change, const struct key *key, const struct row *row, struct error *err) MUST_CHECK;
+bool row_delete(struct change *change, const struct key *key, struct error *err) MUST_CHECK;
 /* The row that a file of a run has: by path, or by name alone. *found false: another version has taken its place. */
 bool row_of_ordinal(struct kv_txn *txn, uint32_t source_id, uint32_t directory_id, const char *name, int64_t ordinal, struct arena *arena,
                     struct key *key, struct row *row, bool *found, struct error *err) MUST_CHECK;
+
+struct row_writer {            /* New rows of one change, best in key order. */
+    struct change *change;
+    struct key end;            /* The last one of the table. */
+};
+bool row_writer_begin(struct row_writer *writer, struct change *change, struct error *err) MUST_CHECK;
+bool row_add(struct row_writer *writer, const struct key *key, const struct row *row, struct error *err) MUST_CHECK;
+
+/* A walk in key order over rows whose keys end in a name: TABLE_FILES, TABLE_UNSETTLED. What it shows is checked, and valid until the next write. */
+struct named_row {
+    struct slice key, name, payload;
+    bool found;                /* false: there is no such row. */
+};
+struct named_cursor *named_open(struct kv_txn *txn, enum table table, struct error *err) MUST_CHECK;
+void named_close(struct named_cursor *walk); /* NULL is allowed; before the transaction ends. */
+/* The first row >= key; an empty key: the first of all. */
+bool named_seek(struct named_cursor *walk, struct slice key, struct named_row *row, struct error *err) MUST_CHECK;
+bool named_next(struct named_cursor *walk, struct named_row *row, struct error *err) MUST_CHECK;
+
+/* --- Unsettled files (ledger_rows.c) ----------------------------------------------------------------- */
 
 struct unsettled_row {
     int64_t size, mtime_us, ctime_us, first_seen_us, check_us;

@@ -264,19 +264,17 @@ static void keep(struct ledger_scan *scan, const struct ledger_file *file)
     if (has_prefix(scan, file)) scan->files[scan->count++] = *file;
 }
 
-static bool scan_row(struct ledger_scan *scan, struct question *question, enum table table, const struct kv_row *row, struct error *err)
+static bool scan_row(struct ledger_scan *scan, struct question *question, enum table table, const struct named_row *row, struct error *err)
 {
-    struct slice payload;
     uint32_t source_id = (uint32_t)key_read(row->key, 0, 2), directory_id = (uint32_t)key_read(row->key, 2, 4);
-    if (!check_named_row(table, row, &payload, err)) return false;
     const char *directory = "";
     if (directory_id != DIRECTORY_NONE && !directory_cached(&question->directories, question->txn, directory_id, &directory, err)) return false;
-    struct ledger_file file = blank_file(source_id, directory, arena_strndup(scan->arena, (const char *)name_of_key(row->key).data, name_of_key(row->key).size));
+    struct ledger_file file = blank_file(source_id, directory, arena_strndup(scan->arena, (const char *)row->name.data, row->name.size));
     if (table == TABLE_UNSETTLED) {
-        if (!fill_unsettled(question, payload, &file, err)) return false;
+        if (!fill_unsettled(question, row->payload, &file, err)) return false;
     } else {
         struct row decoded;
-        if (!row_decode(payload, scan->arena, &decoded, err) || !fill_row(question, &decoded, file.name, &file, err)) return false;
+        if (!row_decode(row->payload, scan->arena, &decoded, err) || !fill_row(question, &decoded, file.name, &file, err)) return false;
     }
     keep(scan, &file);
     return true;
@@ -284,19 +282,19 @@ static bool scan_row(struct ledger_scan *scan, struct question *question, enum t
 
 static bool scan_table(struct ledger_scan *scan, struct question *question, enum table table, struct error *err)
 {
-    struct kv_cursor *cursor = kv_cursor_open(question->txn, table, err);
-    if (!cursor) return false;
-    struct kv_row row;
-    bool ok = scan->after.size ? kv_seek(cursor, key_slice(&scan->after), &row, err) : kv_first(cursor, &row, err);
-    if (ok && row.found && scan->after.size && slice_equal(row.key, key_slice(&scan->after))) ok = kv_next(cursor, &row, err);
+    struct named_cursor *walk = named_open(question->txn, table, err);
+    if (!walk) return false;
+    struct named_row row;
+    bool ok = named_seek(walk, key_slice(&scan->after), &row, err);
+    if (ok && row.found && slice_equal(row.key, key_slice(&scan->after))) ok = named_next(walk, &row, err);
     size_t looked_at = 0;
     while (ok && row.found && !page_is_full(scan) && looked_at < 10 * PAGE_ROWS) {
         ok = scan_row(scan, question, table, &row, err);
         memcpy(scan->after.bytes, row.key.data, scan->after.size = row.key.size);
         looked_at++;
-        ok = ok && kv_next(cursor, &row, err);
+        ok = ok && named_next(walk, &row, err);
     }
-    kv_cursor_close(cursor);
+    named_close(walk);
     if (!ok || row.found) return ok;
     scan->after.size = 0;
     scan->phase++;

@@ -1,7 +1,4 @@
-/* ledger_rows -- keys, directories, rows of files: what discovery asks and what it leaves behind.
- *
- * A row is written once, at admission; only exceptions rewrite it. Rows of one change are written in key order,
- * so that neighbours share pages. */
+/* ledger_rows -- keys, directories, unsettled files: what discovery asks and what it leaves behind. */
 #include "base/panic.h"
 #include "loader/ledger_inner.h"
 
@@ -154,63 +151,7 @@ bool directory_cached(struct directory_cache *cache, struct kv_txn *txn, uint32_
     return true;
 }
 
-/* --- Rows ---------------------------------------------------------------------------------------------------- */
-
-bool row_decode(struct slice payload, struct arena *arena, struct row *row, struct error *err)
-{
-    struct unpack in = unpack_of(payload);
-    uint64_t head = get_unsigned(&in);
-    *row = (struct row){.kind = (enum row_kind)(head & 7), .ordinal = (int64_t)(head >> 3) - 1};
-    if (row->kind != ROW_ADMITTED) row->mtime_us = get_signed(&in);
-    if (row->kind > ROW_ADMITTED_AT) {
-        row->size = get_signed(&in);
-        row->since_us = get_signed(&in);
-        row->seen_us = get_signed(&in);
-        row->reason = get_text(&in, arena);
-    }
-    return (!in.bad && row->kind <= ROW_VANISHED) || damaged(err, "a file's row of the ledger cannot be read");
-}
-
-bool check_named_row(enum table table, const struct kv_row *row, struct slice *payload, struct error *err)
-{
-    if (row->key.size <= 6) return damaged(err, "a row of table %u of the ledger has a key of %zu bytes", (unsigned)table, row->key.size);
-    return check_row(table, row->key, row->value, payload, err);
-}
-
-bool row_get(struct kv_txn *txn, const struct key *key, struct arena *arena, struct row *row, bool *found, struct error *err)
-{
-    struct slice payload;
-    if (!get_checked(txn, TABLE_FILES, key, &payload, found, err)) return false;
-    return !*found || row_decode(payload, arena, row, err);
-}
-
-bool row_put(struct change *change, const struct key *key, const struct row *row, enum kv_put_flags flags, struct error *err)
-{
-    struct buffer payload = {0};
-    put_unsigned(&payload, (uint64_t)(row->ordinal + 1) << 3 | row->kind);
-    if (row->kind != ROW_ADMITTED) put_signed(&payload, row->mtime_us);
-    if (row->kind > ROW_ADMITTED_AT) {
-        put_signed(&payload, row->size);
-        put_signed(&payload, row->since_us);
-        put_signed(&payload, row->seen_us);
-        put_text(&payload, row->reason);
-    }
-    bool ok = put_checked(change->txn, TABLE_FILES, key, &payload, flags, err);
-    buffer_free(&payload);
-    return ok;
-}
-
-bool row_of_ordinal(struct kv_txn *txn, uint32_t source_id, uint32_t directory_id, const char *name, int64_t ordinal, struct arena *arena,
-                    struct key *key, struct row *row, bool *found, struct error *err)
-{
-    *key = key_of_file(source_id, directory_id, name);
-    if (!row_get(txn, key, arena, row, found, err)) return false;
-    if (*found && row->ordinal == ordinal) return true;
-    *key = key_of_file(source_id, DIRECTORY_NONE, name);
-    if (!row_get(txn, key, arena, row, found, err)) return false;
-    *found = *found && row->ordinal == ordinal;
-    return true;
-}
+/* --- Unsettled files -------------------------------------------------------------------------------------------- */
 
 bool mark_drop(struct change *change, uint32_t source_id, uint32_t directory_id, struct error *err)
 {

@@ -47,12 +47,11 @@ static bool verify_runs(struct verification *check, enum table table, struct err
     return ok;
 }
 
-static bool verify_row(struct verification *check, const struct kv_row *row, struct error *err)
+static bool verify_row(struct verification *check, const struct named_row *row, struct error *err)
 {
     static const enum file_state states[] = {[ROW_FAILED] = FILE_FAILED, [ROW_SKIPPED] = FILE_SKIPPED, [ROW_VANISHED] = FILE_VANISHED};
-    struct slice payload;
     struct row decoded;
-    if (!check_named_row(TABLE_FILES, row, &payload, err) || !row_decode(payload, check->arena, &decoded, err)) return false;
+    if (!row_decode(row->payload, check->arena, &decoded, err)) return false;
     if (decoded.kind > ROW_ADMITTED_AT) {
         check->files[states[decoded.kind]]++;
         return true;
@@ -64,20 +63,20 @@ static bool verify_row(struct verification *check, const struct kv_row *row, str
     if (!runs_find(check->txn, TABLE_DONE, source_id, decoded.ordinal, check->arena, &run, &done, err)) return false;
     if (!pending == !done) return damaged(err, "the file of ordinal %lld is in %s", (long long)decoded.ordinal, done ? "two states" : "no state"); /* L1 */
     const struct run_file *file = done ? done : pending;
-    if (slice_equal(slice_text(file->name), name_of_key(row->key))) return true;
+    if (slice_equal(slice_text(file->name), row->name)) return true;
     return damaged(err, "the row of ordinal %lld is that of another file than '%s'", (long long)decoded.ordinal, file->name);
 }
 
 static bool verify_rows(struct verification *check, struct error *err)
 {
-    struct kv_cursor *cursor = kv_cursor_open(check->txn, TABLE_FILES, err);
-    struct kv_row row = {.found = false};
-    bool ok = cursor && kv_first(cursor, &row, err);
+    struct named_cursor *walk = named_open(check->txn, TABLE_FILES, err);
+    struct named_row row = {.found = false};
+    bool ok = walk && named_seek(walk, slice_of(NULL, 0), &row, err);
     while (ok && row.found) {
         arena_reset(check->arena);
-        ok = verify_row(check, &row, err) && kv_next(cursor, &row, err);
+        ok = verify_row(check, &row, err) && named_next(walk, &row, err);
     }
-    kv_cursor_close(cursor);
+    named_close(walk);
     return ok && kv_count(check->txn, TABLE_UNSETTLED, &check->files[FILE_UNSETTLED], err);
 }
 
