@@ -212,6 +212,24 @@ static int move_across(const char *from, const char *to, struct error *err)
     return unlink(from);
 }
 
+/* An earlier run made this copy. Its name is made anew: where the sync of the folder failed then, a second sync would prove nothing. */
+static struct cleaned_file settle_copy(struct cleaner *cleaner, const struct ledger_input *file, const char *path, const char *aside, const char *target)
+{
+    if (!PLANTED(51)) {
+        if (unlink(target) != 0) return give_back(cleaner, aside, path, "replace", target);
+        struct error err;
+        error_clear(&err);
+        if (!local_store.copy(aside, target, &err)) {
+            errno = err.errno_value ? err.errno_value : EIO;
+            if (errno == EIO) cleaner->lost = err;
+            return give_back(cleaner, aside, path, "move to the archive", target);
+        }
+    }
+    if (unlink(aside) != 0) return give_back(cleaner, aside, path, "remove", aside);
+    mark_dirty(cleaner, file->directory, false);
+    return outcome(CLEAN_DONE, target, NULL);
+}
+
 static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledger_input *file, const char *path)
 {
     struct cleaned_file out;
@@ -219,8 +237,11 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
     const char *wanted = target_of(cleaner, path), *target = wanted;
     if (!take_aside(cleaner, file, path, aside, &out)) {
         if (out.result != CLEAN_GONE || !was_moved(wanted, file)) return out;
-        mark_dirty(cleaner, folder_of(cleaner, wanted), true);
-        return outcome(CLEAN_DONE, wanted, NULL);
+        if (rename_noreplace(wanted, aside) != 0) { /* On another file system, where the copy's name was synced before the original went. */
+            mark_dirty(cleaner, folder_of(cleaner, wanted), true);
+            return outcome(CLEAN_DONE, wanted, NULL);
+        } /* Else it moves once more: where the sync of its folder failed then, a second sync would prove nothing. */
+        cleaner->resumed = true;
     }
     if (!make_parent(cleaner, target)) return give_back(cleaner, aside, path, "create the folder of", target);
     for (int clash = 1; clash <= CLASH_MAX; clash++) {
@@ -247,12 +268,7 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
         if (errno == ENOENT && access(aside, F_OK) != 0) return outcome(CLEAN_GONE, NULL, NULL);
         if (err.condition && errno == EIO) cleaner->lost = err;
         if (errno != EEXIST) return give_back(cleaner, aside, path, "move to the archive", target);
-        if (same_content(aside, target)) { /* A copy that an earlier run made; its name must be durable before the original goes. */
-            if (!PLANTED(51) && !directory_sync(cleaner->last_made, &cleaner->lost)) return give_back(cleaner, aside, path, "sync the folder of", target);
-            if (unlink(aside) != 0) return give_back(cleaner, aside, path, "remove", aside);
-            mark_dirty(cleaner, file->directory, false);
-            return outcome(CLEAN_DONE, target, NULL);
-        }
+        if (same_content(aside, target)) return settle_copy(cleaner, file, path, aside, target);
         target = arena_printf(cleaner->arena, "%s.%d", wanted, clash);
     }
     errno = EEXIST;
