@@ -158,7 +158,7 @@ static const struct type *infer_value(const struct partition_rules *rules, struc
 /* The conflict table of PartitioningUtils: NULL yields; what does not widen is STRING. */
 static const struct type *merge_types(struct arena *arena, const struct type *a, const struct type *b)
 {
-    if (!a || !b) return a ? a : b;
+    if (!a) return b;
     if (type_equal(a, b, false)) return a;
     if (a->kind > b->kind) {
         const struct type *swap = a;

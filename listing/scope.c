@@ -139,22 +139,6 @@ static bool spell_out(struct spellings *out, const char *text, struct error *err
 
 /* --- Compiling ------------------------------------------------------------------------------------------------ */
 
-static bool has_magic(const char *text)
-{
-    return glob_has_magic(text) || strchr(text, '\\') != NULL;
-}
-
-static char *without_escapes(struct arena *arena, const char *text)
-{
-    char *copy = arena_strdup(arena, text), *to = copy;
-    for (const char *from = copy; *from; from++) {
-        if (*from == '\\' && from[1]) from++;
-        *to++ = *from;
-    }
-    *to = 0;
-    return copy;
-}
-
 static bool compile_components(struct pattern *pattern, const char *rest, struct arena *arena, struct error *err)
 {
     size_t most = 1;
@@ -169,34 +153,32 @@ static bool compile_components(struct pattern *pattern, const char *rest, struct
         struct component *component = &pattern->components[pattern->component_count++];
         char *text = arena_strndup(arena, rest, size);
         rest += size;
-        if (glob_has_magic(text)) component->glob = glob_compile(arena, text, err);
-        if (glob_has_magic(text) && !component->glob) return false;
-        component->text = component->glob ? text : without_escapes(arena, text);
+        component->text = text;
+        if (glob_has_magic(text) && !(component->glob = glob_compile(arena, text, err))) return false;
     }
     return true;
 }
 
-/* The root ends before the first component with a wildcard. */
+/* The root ends before the first component with a wildcard; there is one. */
 static const char *split_root(struct pattern *pattern, struct arena *arena)
 {
-    size_t root = 0, at = 0;
+    size_t root = 0;
     const char *text = pattern->text;
-    while (text[at]) {
-        size_t next = at + 1 + strcspn(text + at + 1, "/");
-        char *component = arena_strndup(arena, text + at, next - at);
-        if (has_magic(component)) break;
-        root = at = next;
+    for (;;) {
+        size_t next = root + 1 + strcspn(text + root + 1, "/");
+        if (glob_has_magic(arena_strndup(arena, text + root, next - root))) break;
+        root = next;
     }
     pattern->root = root ? arena_strndup(arena, text, root) : "/";
     return text + root;
 }
 
-static bool compile_one(struct pattern *pattern, const char *text, const struct scope_rules *rules, struct arena *arena, struct error *err)
+static bool compile_one(struct pattern *pattern, const char *text, bool spelled_out, const struct scope_rules *rules, struct arena *arena, struct error *err)
 {
     char *copy = arena_strdup(arena, text);
     size_t size = strlen(copy);
     while (size > 1 && copy[size - 1] == '/') copy[--size] = 0;
-    *pattern = (struct pattern){.text = copy, .has_magic = has_magic(copy)};
+    *pattern = (struct pattern){.text = copy, .has_magic = glob_has_magic(copy), .spelled_out = spelled_out};
     if (!pattern->has_magic) {
         pattern->root = copy;
         return true;
@@ -215,7 +197,7 @@ bool patterns_compile(const char *load, const struct scope_rules *rules, struct 
     *patterns = ARENA_ARRAY(arena, struct pattern, spellings.count);
     *count = spellings.count;
     for (size_t i = 0; i < spellings.count; i++) {
-        if (!compile_one(&(*patterns)[i], spellings.texts[i], rules, arena, err)) return false;
+        if (!compile_one(&(*patterns)[i], spellings.texts[i], strcmp(spellings.texts[i], load) != 0, rules, arena, err)) return false;
     }
     return true;
 }
@@ -226,7 +208,7 @@ struct scope scope_of_root(const struct pattern *pattern, const struct scope_rul
 {
     struct scope scope = {.pattern = pattern, .rules = rules, .state = SCOPE_TAKING};
     if (pattern->loose) scope.state = SCOPE_LOOSE;
-    else if (pattern->has_magic && pattern->component_count) scope.state = SCOPE_MATCHING;
+    else if (pattern->has_magic) scope.state = SCOPE_MATCHING;
     return scope;
 }
 

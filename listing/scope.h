@@ -17,7 +17,7 @@ struct scope_rules {
 };
 
 struct component {
-    const char *text;              /* One path component; unescaped where it has no wildcard. */
+    const char *text;              /* One path component. */
     const struct glob *glob;       /* NULL: `text` itself. */
 };
 
@@ -25,6 +25,7 @@ struct pattern {
     const char *text;              /* As given, spelled out, without trailing slashes. */
     const char *root;              /* Never ends in a slash, save "/". */
     bool has_magic;
+    bool spelled_out;              /* By a load path with braces: it need not be there. */
     bool loose;
     struct component *components;  /* Strict: behind the root. */
     size_t component_count;

@@ -474,11 +474,9 @@ static bool scan_subfolders(struct walking *walking, const struct folder *folder
 static bool scan(struct walking *walking, const char *path, const struct scope *scope, const struct ancestor *above, struct error *err)
 {
     struct visit visit;
-    int size = snprintf(visit.path, sizeof visit.path, "%s", path);
-    if (size >= (int)sizeof visit.path) {
-        report_unreadable(walking, path, ENAMETOOLONG, "enter the folder");
-        return true;
-    }
+    size_t size = strlen(path) + 1;
+    invariant(size <= sizeof visit.path); /* It was looked at, or has a scope. */
+    memcpy(visit.path, path, size);
     return visit_open(walking, &visit, scope, above, err) && visit_scan(walking, &visit, above, err);
 }
 
@@ -487,8 +485,7 @@ static bool take_root_file(struct walking *walking, const char *path, const stru
 {
     char directory[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    int size = snprintf(directory, sizeof directory, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    if (size >= (int)sizeof directory) return true;
+    snprintf(directory, sizeof directory, "%.*s", slash == path ? 1 : (int)(slash - path), path);
     const struct walk_visitor *visitor = walking->visitor;
     struct sighting sighting = sighting_of(directory, slash + 1, info);
     if (!S_ISREG(info->st_mode) || !in_window(walking->walk, sighting.mtime_us)) return true;
@@ -506,8 +503,9 @@ static bool walk_pattern(struct walking *walking, const struct pattern *pattern,
     struct stat info;
     if (stat(pattern->root, &info) != 0) {
         int code = errno;
-        if (pattern->has_magic && (code == ENOENT || code == ENOTDIR)) return true;
-        if ((code == ENOENT || code == ENOTDIR) && !walking->walk->spec.root_may_go)
+        bool missing = code == ENOENT || code == ENOTDIR;
+        if (missing && (pattern->has_magic || pattern->spelled_out)) return true;
+        if (missing && !walking->walk->spec.root_may_go)
             return error_set(err, COND_PATH_NOT_FOUND, "Path does not exist: file:%s.", pattern->root);
         report_unreadable(walking, pattern->root, code, "look at the load path");
         return true;
@@ -636,7 +634,7 @@ bool walk_look_at(const struct walk *walk, const char *directory, const char *na
 static const char *why_of_refusal(const struct walk *walk, enum refusal refusal, const char *path, struct arena *arena)
 {
     switch (refusal) {
-    case REFUSED_OUTSIDE: return arena_printf(arena, "it is not under the load path '%s'", walk->spec.load_count ? walk->spec.load[0] : "");
+    case REFUSED_OUTSIDE: return arena_printf(arena, "it is not under the load path '%s'", walk->spec.load[0]);
     case REFUSED_HIDDEN: return "it, or a folder above it, has a hidden name ('.', '_' without '=', or '._COPYING_')";
     case REFUSED_GLOB: return arena_printf(arena, "the load path's pattern '%s' does not match it", walk->spec.load[0]);
     case REFUSED_OWN: return "it is in the output or the checkpoint folder of this pipeline";
@@ -652,15 +650,16 @@ static const char *why_of_refusal(const struct walk *walk, enum refusal refusal,
 /* Does a folder on the way from the root to the file come twice? The walk does not enter it the second time. */
 static bool is_in_loop(const struct pattern *pattern, const char *directory)
 {
-    enum { DEPTH_MAX = PATH_MAX / 2 };
+    enum { DEPTH_MAX = PATH_MAX / 2 }; /* The path was looked at, so it is no longer. */
     size_t at = strcmp(pattern->root, "/") == 0 ? 0 : strlen(pattern->root), depth = 0;
     char path[PATH_MAX];
-    if (strlen(directory) >= sizeof path || strncmp(directory, pattern->root, at) != 0) return false;
+    if (strncmp(directory, pattern->root, at) != 0) return false;
     struct ancestor *folders = calloc(DEPTH_MAX, sizeof *folders);
     if (!folders) panic_out_of_memory(DEPTH_MAX * sizeof *folders);
     bool loop = false;
-    for (; !loop && depth < DEPTH_MAX; at += 1 + strcspn(directory + at + 1, "/")) {
+    for (; !loop; at += 1 + strcspn(directory + at + 1, "/")) {
         struct stat info;
+        invariant(depth < DEPTH_MAX);
         memcpy(path, directory, at);
         path[at] = 0;
         if (stat(at ? path : "/", &info) != 0) break;

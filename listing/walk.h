@@ -14,7 +14,7 @@
 struct walk;
 
 struct walk_spec {
-    const char *const *load;        /* Absolute paths, globs allowed. */
+    const char *const *load;        /* Absolute paths, globs allowed; at least one. */
     size_t load_count;
     bool strict_glob;               /* Hadoop's rules ('*' within one folder); false: Auto Loader's loose ones. */
     bool subtree;                   /* Files of every folder; false: of the load folder, and of folders named key=value and all below them. */

@@ -77,7 +77,7 @@ static void watches_grow(struct notify *notify)
 
 static struct watch *watch_find(struct notify *notify, int number)
 {
-    if (notify->capacity == 0 || number <= 0) return NULL;
+    if (notify->capacity == 0) return NULL;
     struct watch *watch = watch_slot(notify->watches, notify->capacity, number);
     return watch->number == number ? watch : NULL;
 }
@@ -190,7 +190,7 @@ static void watch_below(struct notify *notify, const char *path, const struct ab
     }
     struct above self = {above, info.st_dev, info.st_ino};
     const struct dirent *entry;
-    while ((errno = 0, entry = readdir(directory)) != NULL && !(notify->lacks_watches && notify->fd < 0)) {
+    while ((errno = 0, entry = readdir(directory)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || !is_directory(entry, fd)) continue;
         char child[PATH_MAX];
         int size = snprintf(child, sizeof child, "%s/%s", strcmp(path, "/") == 0 ? "" : path, entry->d_name);

@@ -1,4 +1,5 @@
-/* fault -- the system, disturbed: calls that stand before the library's own, of which one fails when a test says so. */
+/* fault -- the system, disturbed: calls that stand before the library's own, of which one fails when a test says so, or before which
+ * something else happens. */
 #pragma once
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,15 +10,26 @@
 
 static struct {
     bool counts;
-    long calls, at;            /* The at-th call fails; 0: none. */
+    _Atomic long calls;
+    long at;                   /* The at-th call fails; 0: none. */
+    bool on;                   /* And all behind it. */
     int code;
+    void (*meanwhile)(void);   /* No call fails: this comes before the at-th. */
 } fault;
 
 static bool is_now(void)
 {
-    if (!fault.counts || ++fault.calls != fault.at) return false;
-    errno = fault.code;
-    return true;
+    if (!fault.counts) return false;
+    long number = ++fault.calls;
+    if (fault.at == 0 || (fault.on ? number < fault.at : number != fault.at)) return false;
+    if (!fault.meanwhile) {
+        errno = fault.code;
+        return true;
+    }
+    fault.counts = false;
+    fault.meanwhile();
+    fault.counts = true;
+    return false;
 }
 #define REAL(name, ...) ((int (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name))
 

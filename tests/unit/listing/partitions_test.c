@@ -63,7 +63,11 @@ static void types_are_inferred_as_spark_does(void **state)
     static const struct { const char *value, *type; } cases[] = {
         {"1", "INT"}, {"01", "INT"}, {"-7", "INT"}, {"2147483648", "BIGINT"}, {"99999999999999999999", "DECIMAL(20,0)"}, {"1.5", "DOUBLE"},
         {"true", "STRING"}, {"2024-01-02", "DATE"}, {"2024-01-02 03%3A04%3A05", "TIMESTAMP"}, {"abc", "STRING"}, {"1 2", "STRING"},
-        {"__HIVE_DEFAULT_PARTITION__", "STRING"},
+        {"__HIVE_DEFAULT_PARTITION__", "STRING"}, {"-2147483649", "BIGINT"}, {"1e30", "DECIMAL(31,0)"}, {"1E2", "DECIMAL(3,0)"}, {"1e-2", "DOUBLE"}, {"1E-2", "DOUBLE"},
+        {"1.0e3", "DOUBLE"}, {"1d", "DOUBLE"}, {"-99999999999999999999", "DECIMAL(20,0)"}, {"999999999999999999999999999999999999999", "DOUBLE"},
+        {"2024-01-02 03%3A04%3A05.6", "TIMESTAMP"}, {"2024-01-02 03%3A04", "STRING"}, {"2024-01-02T03%3A04%3A05", "STRING"}, {"2024-13-02 03%3A04%3A05", "STRING"},
+        {"2024-01-02 03%3A04%3A0:", "STRING"}, {"2024-01-02 03%3A04%3A0 ", "STRING"}, {"2024-13-02", "STRING"}, {"2024-01%2F02", "STRING"},
+        {"2024x01-02", "STRING"}, {"2024-01x02", "STRING"},
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < COUNTOF(cases); i++) {
@@ -82,6 +86,14 @@ static void types_of_several_folders_are_merged(void **state)
     expect(f, "k TIMESTAMP", "/landing/k=2024-01-02", "/landing/k=2024-01-02 03%3A04%3A05", NULL);
     expect(f, "k STRING", "/landing/k=2024-01-02", "/landing/k=1", NULL);
     expect(f, "k INT", "/landing/k=__HIVE_DEFAULT_PARTITION__", "/landing/k=1", NULL);
+    expect(f, "k INT", "/landing/k=1", "/landing/k=1", "/landing/k=2");
+    expect(f, "k DECIMAL(20,0)", "/landing/k=1", "/landing/k=99999999999999999999", NULL);
+    expect(f, "k DECIMAL(20,0)", "/landing/k=99999999999999999999", "/landing/k=2147483648", NULL);
+    expect(f, "k DECIMAL(20,0)", "/landing/k=2147483648", "/landing/k=1e18", NULL);
+    expect(f, "k DECIMAL(21,0)", "/landing/k=99999999999999999999", "/landing/k=999999999999999999999", NULL);
+    expect(f, "k DECIMAL(21,0)", "/landing/k=999999999999999999999", "/landing/k=99999999999999999999", "/landing/k=1");
+    expect(f, "k STRING", "/landing/k=1.5", "/landing/k=99999999999999999999", NULL);
+    expect(f, "k STRING", "/landing/k=x", "/landing/k=2024-01-02", "/landing/k=1");
 }
 
 static void columns_count_from_the_base_path_on(void **state)
@@ -93,6 +105,48 @@ static void columns_count_from_the_base_path_on(void **state)
     expect(f, "k INT", "/landing/k=1/plain", NULL, NULL);
     f->base = "/landing/y=2024";
     expect(f, "m INT", "/landing/y=2024/m=1", NULL, NULL);
+    f->base = "/landing/y=2024//";
+    expect(f, "m INT", "/landing/y=2024/m=1", NULL, NULL);
+    f->base = "/";
+    expect(f, "y INT,m INT", "/landing/y=2024/m=1", NULL, NULL);
+    const char *const bases[] = {"/landing/y=2024", "/landing", "/land", "/landing/y=2024/m=1"};
+    f->rules.base_paths = bases; /* The longest that leads there. */
+    f->rules.base_path_count = 4;
+    expect(f, "d INT", "/landing/y=2024/m=1/d=2", NULL, NULL);
+    expect(f, "m INT", "/landing/y=2024/m=3", NULL, NULL);
+    expect(f, "", "/elsewhere/y=1", NULL, NULL);
+}
+
+static void a_given_base_path_must_lead_to_every_folder(void **state)
+{
+    struct fixture *f = *state;
+    f->rules.base_given = true;
+    expect(f, "k INT", "/landing/k=1", NULL, NULL);
+    refuse(f, COND_INLET_BAD_OPTION_VALUE, "/landing2/k=1", NULL);
+    refuse(f, COND_INLET_BAD_OPTION_VALUE, "/landing/k=1", "/elsewhere/k=1");
+    struct inlet_context context;
+    inlet_context_init(&context);
+    struct column column;
+    column_init(&column, type_primitive(TYPE_INT));
+    const struct field field = {.name = "k", .name_size = 1, .type = type_primitive(TYPE_INT), .nullable = true};
+    error_clear(&f->err);
+    assert_false(partitions_append(&f->rules, type_struct(f->arena, &field, 1), "/landing2/k=1", &column, context.budget, &f->err));
+    assert_int_equal(f->err.condition, COND_INLET_BAD_OPTION_VALUE);
+    column_fini(&column);
+    inlet_context_fini(&context);
+    f->rules.base_path_count = 0;
+    expect(f, "", "/landing/k=1", NULL, NULL);
+}
+
+static void names_are_compared_as_the_session_says(void **state)
+{
+    struct fixture *f = *state;
+    expect(f, "K INT", "/landing/K=1", "/landing/k=2", NULL);
+    f->session.case_sensitive = true;
+    refuse(f, COND_CONFLICTING_PARTITION_COLUMN_NAMES, "/landing/K=1", "/landing/k=2");
+    f->rules.lenient = true;
+    expect(f, "", "/landing/K=1", "/landing/k=2", NULL);
+    expect(f, "k INT", "/landing/s/k=1", "/landing/t/k=2", NULL); /* Of two tables, and the same columns. */
 }
 
 static void conflicts_and_empty_values_are_refused(void **state)
@@ -189,6 +243,8 @@ static void cast(struct fixture *f, const char *type, const char *value, double 
         case TYPE_INT: number = ((int32_t *)column.values)[0]; break;
         case TYPE_FLOAT: number = (double)((float *)column.values)[0]; break;
         case TYPE_DOUBLE: number = ((double *)column.values)[0]; break;
+        case TYPE_DATE: number = ((int32_t *)column.values)[0]; break;
+        case TYPE_BIGINT: case TYPE_TIMESTAMP: case TYPE_TIMESTAMP_NTZ: number = (double)((int64_t *)column.values)[0]; break;
         default: number = (double)((int128 *)column.values)[0]; break;
         }
         if (number < wanted || number > wanted) fail_msg("%s of type %s: %g", value, type, number);
@@ -218,6 +274,70 @@ static void values_are_cast_as_spark_does(void **state)
     cast(f, "DECIMAL(3,0)", "2.5", 3, NULL);
     cast(f, "FLOAT", "0x1p3", 8, NULL);
     cast(f, "DOUBLE", " 1 ", 1, NULL);
+    cast(f, "BOOLEAN", "FALSE", 0, NULL);
+    cast(f, "BIGINT", "-9223372036854775808", -9223372036854775808.0, NULL);
+    cast(f, "BIGINT", "9223372036854775808", 0, "bad");
+    cast(f, "INT", "-2147483649", 0, "bad");
+    cast(f, "DATE", "1970-01-03", 2, NULL);
+    cast(f, "DATE", "x", 0, "bad");
+    cast(f, "TIMESTAMP", "1970-01-01 00%3A00%3A01", 1000000, NULL);
+    cast(f, "TIMESTAMP", "x", 0, "bad");
+    cast(f, "TIMESTAMP_NTZ", "1970-01-01 00%3A00%3A02", 2000000, NULL);
+    cast(f, "ARRAY<INT>", "1", 0, "bad");
+    cast(f, "BOOLEAN", "__HIVE_DEFAULT_PARTITION__", 0, "null");
+    cast(f, "STRING", "__HIVE_DEFAULT_PARTITION__", 0, "null");
+}
+
+static void text_is_decoded_and_bytes_are_not(void **state)
+{
+    struct fixture *f = *state;
+    const char *folder = "/landing/s=a%20b/b=a%20b";
+    f->rules.user_schema = schema_parse_ddl(f->arena, "s STRING, b BINARY", &f->err);
+    const struct type *schema = partitions_discover(&f->rules, &folder, 1, f->arena, &f->err);
+    struct inlet_context context;
+    inlet_context_init(&context);
+    struct column columns[2];
+    for (int i = 0; i < 2; i++) column_init(&columns[i], schema->fields[i].type);
+    for (int i = 0; i < 2; i++) assert_true(partitions_append(&f->rules, schema, folder, columns, context.budget, &f->err));
+    assert_int_equal(columns[0].offsets[2], 2 * strlen("a b"));
+    assert_memory_equal(columns[0].data, "a ba b", 6);
+    assert_memory_equal(columns[1].data, "a%20ba%20b", 10);
+    for (int i = 0; i < 2; i++) column_fini(&columns[i]);
+    inlet_context_fini(&context);
+}
+
+static void a_value_that_is_not_validated_is_null(void **state)
+{
+    struct fixture *f = *state;
+    struct option_input conf = {.name = "spark.sql.sources.validatePartitionColumns", .text = "false"};
+    struct buffer warnings = {0};
+    assert_true(session_parse(f->arena, &conf, 1, &f->session, &warnings, &f->err));
+    buffer_free(&warnings);
+    cast(f, "INT", "x", 0, "null");
+    cast(f, "DATE", "2024-99-99", 0, "null");
+}
+
+/* With so little memory some column cannot take its value; with more of it all can. */
+static void columns_that_have_no_room_are_an_error(void **state)
+{
+    struct fixture *f = *state;
+    const char *folder = "/landing/k=1/s=text";
+    const struct type *schema = partitions_discover(&f->rules, &folder, 1, f->arena, &f->err);
+    size_t failed = 0;
+    bool ok = false;
+    for (size_t limit = 1; !ok; limit += 64) {
+        struct budget *budget = budget_new(limit);
+        struct column columns[2];
+        for (int i = 0; i < 2; i++) column_init(&columns[i], schema->fields[i].type);
+        error_clear(&f->err);
+        ok = partitions_append(&f->rules, schema, folder, columns, budget, &f->err);
+        if (!ok) assert_int_equal(f->err.condition, COND_INLET_NO_MEMORY);
+        failed += !ok;
+        for (int i = 0; i < 2; i++) column_fini(&columns[i]);
+        assert_int_equal(budget_used(budget), 0);
+        budget_free(budget);
+    }
+    assert_true(failed >= 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -228,6 +348,8 @@ int main(void)
         TEST(types_are_inferred_as_spark_does), TEST(types_of_several_folders_are_merged), TEST(columns_count_from_the_base_path_on),
         TEST(conflicts_and_empty_values_are_refused), TEST(named_columns_are_taken_and_no_others), TEST(names_and_values_are_decoded),
         TEST(a_value_that_cannot_be_cast_is_an_error), TEST(values_are_cast_as_spark_does),
+        TEST(a_given_base_path_must_lead_to_every_folder), TEST(names_are_compared_as_the_session_says), TEST(text_is_decoded_and_bytes_are_not),
+        TEST(a_value_that_is_not_validated_is_null), TEST(columns_that_have_no_room_are_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

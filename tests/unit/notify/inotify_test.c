@@ -259,6 +259,189 @@ static void without_an_instance_the_stream_goes_on_by_listing(void **state)
     inotify_notify.close(notify);
 }
 
+static void folders_by_the_hundred_come_and_go(void **state)
+{
+    struct fixture *f = *state;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 150; i++) assert_int_equal(mkdir(in(f, arena_printf(f->arena, "landing/d%d", i)), 0777), 0);
+        poll_now(f);
+        for (int i = 0; i < 150; i++) assert_non_null(hint_of(f, arena_printf(f->arena, "landing/d%d", i), NULL));
+        for (int i = 0; i < 150; i++) put(f, arena_printf(f->arena, "landing/d%d/f", i));
+        poll_now(f);
+        assert_int_equal(f->batch.count, 150);
+        for (int i = 0; i < 150; i++) assert_non_null(hint_of(f, arena_printf(f->arena, "landing/d%d", i), "f"));
+        for (int i = round; i < 150; i++) assert_true(directory_remove_tree(in(f, arena_printf(f->arena, "landing/d%d", i)), NULL));
+        poll_now(f);
+        assert_int_equal(f->batch.count, 0);
+        assert_false(f->batch.rescan);
+        for (int i = 0; i < round; i++) assert_true(directory_remove_tree(in(f, arena_printf(f->arena, "landing/d%d", i)), NULL));
+    }
+    assert_null(inotify_notify.limited(f->notify));
+}
+
+static void many_files_come_once_each(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 600; i++) put(f, arena_printf(f->arena, "landing/n%d", i / 2));
+    poll_now(f);
+    assert_int_equal(f->batch.count, 300);
+    for (int i = 0; i < 300; i++) assert_non_null(hint_of(f, "landing", arena_printf(f->arena, "n%d", i)));
+}
+
+static void what_leaves_and_what_is_hidden_gives_no_hint(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "landing/a");
+    assert_int_equal(mkdir(in(f, "landing/d"), 0777), 0);
+    poll_now(f);
+    assert_int_equal(rename(in(f, "landing/a"), in(f, "a")), 0);
+    unlink(in(f, "a"));
+    poll_now(f);
+    assert_int_equal(f->batch.count, 0);
+    assert_int_equal(symlink("../nowhere", in(f, "landing/broken")), 0); /* A link to nothing, or to a file, may be a file. */
+    assert_int_equal(mkdir(in(f, "elsewhere"), 0777), 0);
+    assert_int_equal(symlink("../elsewhere", in(f, "landing/_link")), 0);
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing", "broken"));
+    assert_null(inotify_notify.limited(f->notify)); /* Nobody enters _link. */
+    put(f, "landing/_link/a");
+    poll_now(f);
+    assert_int_equal(f->batch.count, 0);
+}
+
+static void a_link_to_a_watched_folder_leaves_that_watched(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(mkdir(in(f, "landing/d"), 0777), 0);
+    poll_now(f);
+    assert_int_equal(symlink("d", in(f, "landing/e")), 0);
+    poll_now(f);
+    assert_non_null(inotify_notify.limited(f->notify));
+    put(f, "landing/e/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/d", "a"));
+    assert_int_equal(symlink("..", in(f, "landing/d/up")), 0); /* And a loop ends. */
+    poll_now(f);
+    put(f, "landing/d/b");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/d", "b"));
+}
+
+static void reopen(struct fixture *f, const char *const *roots, size_t count, bool (*enter)(void *user, const char *directory))
+{
+    inotify_notify.close(f->notify);
+    struct notify_spec spec = {.roots = roots, .root_count = count, .enters = enter, .user = f};
+    f->notify = inotify_notify.open(&spec, &f->err);
+    assert_non_null(f->notify);
+}
+
+static void links_that_were_there_before_are_watched_and_listed(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(directories_make(in(f, "elsewhere"), &f->err) && directories_make(in(f, "landing/d"), &f->err));
+    assert_int_equal(symlink("../elsewhere", in(f, "landing/link")), 0);
+    assert_int_equal(symlink("../nowhere", in(f, "landing/broken")), 0);
+    assert_int_equal(symlink("..", in(f, "landing/d/up")), 0);
+    reopen(f, &f->root, 1, NULL);
+    assert_non_null(inotify_notify.limited(f->notify));
+    put(f, "elsewhere/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/link", "a"));
+}
+
+static bool enters_here(void *user, const char *directory)
+{
+    struct fixture *f = user;
+    size_t size = strlen(directory), here = strlen(f->folder);
+    return strncmp(f->folder, directory, size < here ? size : here) == 0 && (size >= here || f->folder[size] == '/');
+}
+
+static void the_root_of_all_folders_may_be_watched(void **state)
+{
+    struct fixture *f = *state;
+    const char *root = "/";
+    reopen(f, &root, 1, enters_here);
+    put(f, "landing/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing", "a"));
+}
+
+static void a_root_that_is_missing_or_no_folder_is_told(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "file");
+    const char *roots[] = {f->root, in(f, "file"), in(f, "none")};
+    reopen(f, roots, 3, NULL);
+    assert_non_null(strstr(inotify_notify.limited(f->notify), "not there"));
+    poll_now(f);
+    assert_false(f->batch.rescan);
+    assert_int_equal(mkdir(roots[2], 0777), 0);
+    poll_now(f);
+    assert_true(f->batch.rescan);
+    put(f, "none/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "none", "a"));
+}
+
+/* A chain of folders whose last has a path of almost the greatest length. */
+static const char *make_deep(struct fixture *f)
+{
+    char *path = arena_printf(f->arena, "%s/%0*d", f->root, 200, 0);
+    while (strlen(path) < 3800) path = arena_printf(f->arena, "%s/%0*d", path, 200, 0);
+    path = arena_printf(f->arena, "%s/%0*d", path, (int)(4080 - strlen(path)) > 255 ? 255 : (int)(4080 - strlen(path)), 0);
+    assert_true(directories_make(path, &f->err));
+    while (strlen(path) < 4000) {
+        path = arena_printf(f->arena, "%s/%0*d", path, 4080 - (int)strlen(path) > 200 ? 200 : 4080 - (int)strlen(path), 0);
+        assert_int_equal(mkdir(path, 0777), 0);
+    }
+    return path;
+}
+
+static void names_too_long_for_a_path_are_left_to_the_listing(void **state)
+{
+    struct fixture *f = *state;
+    const char *deep = make_deep(f);
+    reopen(f, &f->root, 1, NULL);
+    int fd = open(deep, O_RDONLY | O_DIRECTORY);
+    assert_true(fd >= 0);
+    char name[101];
+    memset(name, 'n', sizeof name);
+    name[100] = 0;
+    assert_int_equal(mkdirat(fd, name, 0777), 0);
+    name[0] = 'l';
+    assert_int_equal(symlinkat(".", fd, name), 0);
+    poll_now(f);
+    for (size_t i = 0; i < f->batch.count; i++) assert_true(f->batch.hints[i].name || strlen(f->batch.hints[i].directory) < 4096);
+    close(openat(fd, "short", O_CREAT | O_WRONLY, 0666));
+    poll_now(f);
+    assert_int_equal(f->batch.count, 1);
+    assert_string_equal(f->batch.hints[0].directory, deep);
+    reopen(f, &f->root, 1, NULL); /* The folder is there from the start now. */
+    close(openat(fd, "short", O_WRONLY));
+    poll_now(f);
+    assert_int_equal(f->batch.count, 1);
+    close(fd);
+}
+
+static void a_folder_renamed_while_events_were_lost_is_known_by_its_new_name(void **state)
+{
+    struct fixture *f = *state;
+    long limit = 16384;
+    FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
+    if (file && fscanf(file, "%ld", &limit) != 1) limit = 16384;
+    if (file) fclose(file);
+    if (limit > 70000) skip();
+    assert_int_equal(mkdir(in(f, "landing/old"), 0777), 0);
+    poll_now(f);
+    for (long i = 0; i < limit + 100; i++) put(f, i % 2 ? "landing/a" : "landing/b");
+    assert_int_equal(rename(in(f, "landing/old"), in(f, "landing/new")), 0);
+    poll_now(f);
+    assert_true(f->batch.rescan);
+    put(f, "landing/new/a");
+    poll_now(f);
+    assert_non_null(hint_of(f, "landing/new", "a"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -268,7 +451,11 @@ int main(void)
         TEST(folders_made_while_watching_are_watched), TEST(a_tree_that_is_moved_in_is_watched_under_its_new_name), TEST(hidden_folders_are_not_watched),
         TEST(a_lost_queue_asks_for_a_rescan), TEST(a_root_that_goes_and_comes_back_asks_for_a_rescan), TEST(a_root_below_a_folder_that_is_replaced_asks_for_a_rescan),
         TEST(a_link_to_a_folder_is_watched_and_the_listing_goes_on), TEST(a_folder_that_is_deleted_and_made_again_is_watched_again),
-        TEST(without_an_instance_the_stream_goes_on_by_listing),
+        TEST(without_an_instance_the_stream_goes_on_by_listing), TEST(folders_by_the_hundred_come_and_go), TEST(many_files_come_once_each),
+        TEST(what_leaves_and_what_is_hidden_gives_no_hint), TEST(a_link_to_a_watched_folder_leaves_that_watched),
+        TEST(links_that_were_there_before_are_watched_and_listed), TEST(the_root_of_all_folders_may_be_watched),
+        TEST(a_root_that_is_missing_or_no_folder_is_told), TEST(names_too_long_for_a_path_are_left_to_the_listing),
+        TEST(a_folder_renamed_while_events_were_lost_is_known_by_its_new_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
