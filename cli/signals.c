@@ -60,6 +60,7 @@ void signals_install(struct inlet_context *context)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* A file size limit is an error of write(2), not a death. */
+    signal(SIGCHLD, SIG_DFL);          /* Who started us may ignore it, and then the kernel keeps no status of a command. */
     sigaction(SIGIO, &ignore, NULL);   /* Somebody opens a file for writing in the moment in which its lease is held. */
 }
 

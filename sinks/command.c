@@ -55,7 +55,7 @@ static _Noreturn void become(const struct command *command, char **environment, 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     bool ok = getppid() == parent; /* It may have died before the line above. */
     sigprocmask(SIG_SETMASK, &none, NULL);
-    static const int reset[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2};
+    static const int reset[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGIO, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < COUNTOF(reset); i++) signal(reset[i], SIG_DFL);
     ok = ok && chdir(command->directory) == 0 && dup2(command->input, STDIN_FILENO) >= 0 &&
          dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && dup2(said, STDERR_FILENO) >= 0;
@@ -150,18 +150,20 @@ static void forward_rest(struct running *running)
     while (poll(&waiting, 1, 0) > 0 && forward(running, 0)) {}
 }
 
-/* False: it was killed because the stream is to stop now. */
-static bool await(const struct command *command, struct running *running, int *status)
+/* False: it was killed because the stream is to stop now, or nobody can tell how it ended. */
+static bool await(const struct command *command, struct running *running, int *status, struct error *err)
 {
     bool talking = true;
     for (;;) {
         if (talking) talking = forward(running, POLL_MS);
         pid_t got = wait_for(running->pid, status, WNOHANG);
         if (got == running->pid) break;
+        if (got < 0) /* Where SIGCHLD is ignored the kernel keeps no status. */
+            return error_set(err, COND_INLET_COMMAND_FAILED, "could not learn how the command \"%s\" ended: %s", command->argv[0], strerror(errno));
         if (cancel_now(command->cancel)) {
             kill(-running->pid, SIGKILL);
             wait_for(running->pid, status, 0);
-            return false;
+            return error_set(err, COND_INLET_CANCELLED, "the command \"%s\" was stopped", command->argv[0]);
         }
         if (!talking) poll(NULL, 0, 5);
     }
@@ -189,8 +191,8 @@ bool command_run(const struct command *command, struct error *err)
     struct running running = {0};
     int status = 0;
     if (!start(command, &running, err)) return false;
-    bool ended = await(command, &running, &status);
+    bool ended = await(command, &running, &status, err);
     close(running.said);
-    if (!ended) return error_set(err, COND_INLET_CANCELLED, "the command \"%s\" was stopped", command->argv[0]);
+    if (!ended) return false;
     return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || refuse_status(command, &running, status, err);
 }

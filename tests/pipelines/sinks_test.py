@@ -329,6 +329,16 @@ def foreach_batch():
     equal(once().code, 0, "a command that does not read its input")
 
 @test
+def ignored_child_signal():
+    """a starter that ignores SIGCHLD: the end of a command is known all the same"""
+    for name, command, code in (("ends", "cat > got.$INLET_BATCH_ID", 0), ("fails", "exit 4", 1)):
+        land("landing/a.json", row(1))
+        pipeline(foreach=["sh", "-c", command], checkpoint=name)
+        p = subprocess.run(["sh", "-c", "trap '' CHLD; exec \"$0\" once p.yaml", INLET], capture_output=True, timeout=60)
+        equal(p.returncode, code, p.stderr.decode())
+    equal(json.loads(open("got.0").read()), {"a": 1, "b": "x"})
+
+@test
 def console():
     """The console shows Spark's table for each batch"""
     pipeline(sink="console", reader={"maxFilesPerTrigger": "1"}, start=None)

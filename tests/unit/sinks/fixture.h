@@ -140,6 +140,8 @@ struct world {
     struct error err;
 };
 
+static bool world_in_memory; /* Of tests that make very many worlds. */
+
 UNUSED static void world_options(struct world *world, const struct option_spec *const *tables, size_t table_count, const char *const *pairs)
 {
     struct option_input inputs[8];
@@ -149,7 +151,7 @@ UNUSED static void world_options(struct world *world, const struct option_spec *
     world->spec.options = &world->options;
 }
 
-static struct world *world_new(const char *ddl)
+UNUSED static struct world *world_new(const char *ddl)
 {
     struct world *world = calloc(1, sizeof *world);
     world->arena = arena_new("test");
@@ -158,7 +160,7 @@ static struct world *world_new(const char *ddl)
     struct option_input utc = {.name = "spark.sql.session.timeZone", .text = "UTC", .line = 1};
     assert_true(session_parse(world->arena, &utc, 1, &world->session, &warnings, &world->err));
     buffer_free(&warnings);
-    strcpy(world->folder, "/tmp/inlet-sinks-XXXXXX");
+    snprintf(world->folder, sizeof world->folder, "%s/inlet-sinks-XXXXXX", world_in_memory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(world->folder));
     const struct option_spec *tables[] = {file_sink_options};
     world_options(world, tables, 1, NULL);
@@ -179,7 +181,7 @@ UNUSED static void world_partition(struct world *world, const char *a, const cha
     world->spec.partition_count = b ? 2 : 1;
 }
 
-static void world_free(struct world *world)
+UNUSED static void world_free(struct world *world)
 {
     assert_true(directory_remove_tree(world->folder, &world->err));
     assert_int_equal(budget_used(world->context.budget), 0);
