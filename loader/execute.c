@@ -21,6 +21,7 @@ struct hand_over {
     size_t next_append;          /* The task whose turn it is to be written. */
     size_t window;               /* Tasks in the air at most. */
     bool appending, failed;
+    bool has_writer;             /* A thread of its own writes, so that no worker waits for the disk. */
     struct sink_task **done;     /* By task; NULL until finished. */
 };
 
@@ -95,11 +96,29 @@ static void append_ready(struct run *run)
     pthread_mutex_unlock(&hand->lock);
 }
 
+/* Waits for the task whose turn it is. False: all are written, or the run failed. */
+static bool wait_for_turn(struct run *run)
+{
+    struct hand_over *hand = &run->hand;
+    pthread_mutex_lock(&hand->lock);
+    while (!hand->failed && hand->next_append < run->execution->task_count && !hand->done[hand->next_append])
+        pthread_cond_wait(&hand->moved, &hand->lock);
+    bool more = !hand->failed && hand->next_append < run->execution->task_count;
+    pthread_mutex_unlock(&hand->lock);
+    return more;
+}
+
+static void *writer_main(void *user)
+{
+    while (wait_for_turn(user)) append_ready(user);
+    return NULL;
+}
+
 /* A task that grew large is written while it grows, once all tasks before it are. */
 static bool append_early(struct run *run, size_t index, struct sink_task *task, struct error *err)
 {
     struct hand_over *hand = &run->hand;
-    append_ready(run); /* Those before it may be done and waiting for somebody to write them. */
+    if (!hand->has_writer) append_ready(run); /* Those before it may be done and waiting for somebody to write them. */
     pthread_mutex_lock(&hand->lock);
     while (!hand->failed && hand->next_append < index) pthread_cond_wait(&hand->moved, &hand->lock);
     bool mine = !hand->failed;
@@ -224,6 +243,7 @@ static bool run_task(struct run *run, struct worker_state *state, size_t index)
     pthread_mutex_lock(&run->hand.lock);
     add_outcomes(run, state);
     run->hand.done[index] = task;
+    pthread_cond_broadcast(&run->hand.moved);
     pthread_mutex_unlock(&run->hand.lock);
     return true;
 
@@ -249,8 +269,9 @@ static void worker_main(void *user, unsigned worker)
     chunk_init(&state.in, execution->read_schema);
     chunk_init(&state.out, execution->output_schema);
     size_t index;
-    while (take_task(run, &index) && run_task(run, &state, index)) append_ready(run);
-    append_ready(run);
+    while (take_task(run, &index) && run_task(run, &state, index))
+        if (!run->hand.has_writer) append_ready(run);
+    if (!run->hand.has_writer) append_ready(run);
     chunk_fini(&state.out);
     chunk_fini(&state.in);
     execution->reader_ops->scan_free(state.scan);
@@ -265,12 +286,15 @@ bool execute_batch(const struct execution *execution, struct execution_result *r
     unsigned workers = execution->context->thread_count;
     if (execution->input_bytes < THREADS_FROM_BYTES || execution->task_count == 1) workers = 1;
     if (workers > execution->task_count) workers = (unsigned)execution->task_count;
-    run.hand.window = workers + 1;
     run.hand.done = calloc(execution->task_count, sizeof *run.hand.done);
     if (!run.hand.done) panic_out_of_memory(execution->task_count * sizeof *run.hand.done);
     pthread_mutex_init(&run.hand.lock, NULL);
     pthread_cond_init(&run.hand.moved, NULL);
+    pthread_t writer;
+    run.hand.has_writer = workers > 1 && thread_start(&writer, writer_main, &run);
+    run.hand.window = workers + 1 + run.hand.has_writer;
     workers_run(workers, worker_main, &run);
+    if (run.hand.has_writer) pthread_join(writer, NULL);
     for (size_t i = 0; i < execution->task_count; i++)
         if (run.hand.done[i]) execution->sink_ops->task_free(run.hand.done[i]);
     free(run.hand.done);

@@ -3,6 +3,7 @@
 #include "base/panic.h"
 #include "base/plant.h"
 #include "base/uuid.h"
+#include "sinks/direct.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +50,8 @@ struct output {
     bool prepared;                      /* A manifest was given: the files are the ledger's now. */
     bool begun;                         /* A batch was staged before, by this process. */
     struct buffer scratch;
+    struct direct direct;
+    struct staged_file *direct_file;    /* That is written so; NULL: none is. */
 };
 
 /* --- tasks ---------------------------------------------------------------------------------------- */
@@ -287,6 +290,15 @@ static void link_file(struct output *output, struct staged_file *file)
     output->open_count++;
 }
 
+/* A file that begins with this much goes past the page cache, unless that waited for the disk where nobody else
+ * works meanwhile, or took memory for many files at once. */
+static void start_direct(struct output *output, struct staged_file *file, size_t piece_bytes)
+{
+    const struct output_spec *spec = &output->spec;
+    if (piece_bytes < DIRECT_BLOCK || output->direct_file || spec->layout->count || spec->context->thread_count < 2) return;
+    if (direct_start(&output->direct, file->fd)) output->direct_file = file;
+}
+
 enum { STAGED_NAME_SIZE = 48 };
 
 static void staged_name(const struct output *output, const struct staged_file *file, char out[STAGED_NAME_SIZE])
@@ -294,11 +306,23 @@ static void staged_name(const struct output *output, const struct staged_file *f
     snprintf(out, STAGED_NAME_SIZE, "%lld-%05u" STAGING_SUFFIX, (long long)output->batch_id, file->number);
 }
 
+/* All that was given is written. */
+static bool end_direct(struct output *output, const struct staged_file *file, struct error *err)
+{
+    char name[STAGED_NAME_SIZE];
+    if (output->direct_file != file) return true;
+    output->direct_file = NULL;
+    staged_name(output, file, name);
+    if (direct_end(&output->direct, name, err)) return true;
+    return error_context(err, "writing to \"%s/%s\"", output->spec.root, output->staging.relative);
+}
+
 /* Everything written so far is durable and the descriptor is given back. After a failure nothing is tried again on it (F6). */
 static bool settle_file(struct output *output, struct staged_file *file, struct error *err)
 {
     char name[STAGED_NAME_SIZE];
     staged_name(output, file, name);
+    if (!end_direct(output, file, err)) return false;
     int fd = file->fd;
     unlink_file(output, file);
     file->fd = -1;
@@ -336,7 +360,8 @@ static bool write_bytes(struct output *output, struct staged_file *file, const v
     if (!size) return true;
     char name[STAGED_NAME_SIZE];
     staged_name(output, file, name);
-    if (!write_all(file->fd, data, size, name, err)) return error_context(err, "writing to \"%s/%s\"", output->spec.root, output->staging.relative);
+    bool ok = file == output->direct_file ? direct_write(&output->direct, data, size, name, err) : write_all(file->fd, data, size, name, err);
+    if (!ok) return error_context(err, "writing to \"%s/%s\"", output->spec.root, output->staging.relative);
     file->size += (int64_t)size;
     if (file->size - file->started_bytes >= WRITE_BEHIND_BYTES) {
         /* Only a head start for the fsync to come; its result tells. */
@@ -363,7 +388,7 @@ static struct staged_file *add_file(struct output *output, const struct partitio
     return file;
 }
 
-static struct staged_file *start_file(struct output *output, const struct partition_key *key, struct error *err)
+static struct staged_file *start_file(struct output *output, const struct partition_key *key, size_t piece_bytes, struct error *err)
 {
     const struct output_spec *spec = &output->spec;
     struct staged_file *file = add_file(output, key);
@@ -372,6 +397,7 @@ static struct staged_file *start_file(struct output *output, const struct partit
     buffer_clear(&output->scratch);
     if (!spec->encoder_ops->file_head(file->encoder_file, &output->scratch, err)) return NULL;
     if (!touch_file(output, file, true, err)) return NULL;
+    start_direct(output, file, piece_bytes);
     if (!write_bytes(output, file, output->scratch.data, output->scratch.size, err)) return NULL;
     return file;
 }
@@ -384,7 +410,7 @@ static bool complete_file(struct output *output, struct staged_file *file, struc
     buffer_clear(&output->scratch);
     if (!ops->file_tail(file->encoder_file, &output->scratch, err)) return false;
     if (output->scratch.size && !touch_file(output, file, false, err)) return false;
-    if (!write_bytes(output, file, output->scratch.data, output->scratch.size, err)) return false;
+    if (!write_bytes(output, file, output->scratch.data, output->scratch.size, err) || !end_direct(output, file, err)) return false;
     int64_t counted = ops->file_rows(file->encoder_file);
     if (counted != file->rows)
         return error_set(err, COND_INLET_COUNT_MISMATCH, "staged file %u says it has %lld rows where %lld were given", file->number,
@@ -420,7 +446,7 @@ static bool append_piece(struct output *output, const struct partition_key *key,
         if (!complete_file(output, file, err)) return false;
         file = NULL;
     }
-    output->current[key->id] = file = file ? file : start_file(output, key, err);
+    output->current[key->id] = file = file ? file : start_file(output, key, ops->piece_bytes(piece), err);
     if (!file || !touch_file(output, file, false, err)) return false;
     struct slice bytes;
     if (!ops->file_piece(file->encoder_file, piece, &bytes, err)) return false;
@@ -487,6 +513,7 @@ static void drop_batch(struct output *output)
         if (file->encoder_file) output->spec.encoder_ops->file_free(file->encoder_file);
         if (file->fd >= 0) close(file->fd);
     }
+    direct_drop(&output->direct);
     free(output->files);
     free(output->current);
     partition_map_fini(&output->partitions);
@@ -528,7 +555,7 @@ static bool write_empty(struct output *output, struct error *err)
     size_t size = bytes.size;
     buffer_free(&bytes);
     if (!ok || !size) return ok;
-    struct staged_file *file = start_file(output, adopt_key(output, &no_partition), err);
+    struct staged_file *file = start_file(output, adopt_key(output, &no_partition), 0, err);
     return file && complete_file(output, file, err);
 }
 
