@@ -13,8 +13,8 @@
  *
  * Invariants, asserted by number:
  *   L1 a file is in exactly one state: unsettled, pending, in batch N, failed, skipped, vanished.
- *   L2 plan(N) is durable before a byte of N is read; prepared(N) before anything of N is visible; commit(N)
- *      before any cleaning of N and before plan(N+1) takes effect.
+ *   L2 plan(N) is durable before a byte of N is read, or with prepared(N), whose sink leaves nothing behind without it;
+ *      prepared(N) before anything of N is visible; commit(N) before any cleaning of N and before plan(N+1) takes effect.
  *   L5 batch ids are consecutive; at most one batch is open.
  *   L6 per file: records framed = good + bad; nothing dropped that was not framed. Checked before prepared(N).
  *   L7 nothing is forgotten: no function removes a file's row, except back to unsettled.
@@ -139,11 +139,15 @@ bool ledger_admit(struct ledger *ledger, const struct ledger_source *source, str
 struct take_limits;
 struct ledger_input;
 struct plan;
-/* A plan in the transaction that admits its files: both are durable, or neither is. */
+struct prepared;
+/* A plan in the transaction that admits its files, and prepared in it too: all of it is durable, or nothing is. Both calls may come
+ * more than once, and must not write to the ledger. */
 struct early_plan {
     const struct take_limits *limits;
-    /* Is given what ledger_take would give now, in the arena; NULL: no plan yet. May be called more than once, and must not write to the ledger. */
+    /* Is given what ledger_take would give now, in the arena; NULL: no plan yet. */
     const struct plan *(*make)(void *user, int64_t batch_id, struct ledger_input *files, size_t count);
+    /* Runs the batch of that plan; NULL: it is run later, by the plan that is durable then. What it gives lives until the transaction ends. */
+    const struct prepared *(*run)(void *user);
     void *user;
     struct arena *arena;
     bool planned;              /* Filled: plan(batch_id) is durable. */
@@ -240,6 +244,8 @@ bool ledger_last_committed(struct ledger *ledger, int64_t *batch_id, struct erro
 
 /* plan(N). L5: N is last committed + 1 and no batch is open. plan->removed must be empty. */
 bool ledger_plan(struct ledger *ledger, const struct plan *plan, struct error *err) MUST_CHECK;
+/* The same, and prepared(N) in the same transaction, if early->run gives it; the other members are not looked at. */
+bool ledger_plan_and_prepare(struct ledger *ledger, const struct plan *plan, const struct early_plan *early, struct error *err) MUST_CHECK;
 
 enum removal_kind {
     REMOVE_UNSETTLED,          /* Changed while it was read: back to unsettled. */

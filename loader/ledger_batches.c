@@ -2,6 +2,7 @@
  *
  *   none --ledger_plan--> planned --ledger_prepare--> prepared --ledger_commit--> none (committed)
  *                         planned --ledger_replan--> planned;  planned --ledger_unplan--> none
+ *   none --ledger_plan_and_prepare--> prepared
  *
  * prepare moves the batch's files from pending runs to done runs; until then a crash leaves them where they were. */
 #include "base/panic.h"
@@ -470,14 +471,6 @@ bool plan_write(struct change *change, const struct plan *plan, struct error *er
     return open_record_put(change, "plan", &open, err);
 }
 
-static bool plan_body(struct change *change, void *user, struct error *err) { return plan_write(change, user, err); }
-
-bool ledger_plan(struct ledger *ledger, const struct plan *plan, struct error *err)
-{
-    struct plan copy = *plan;
-    return ledger_change(ledger, plan_body, &copy, err);
-}
-
 /* --- Replan ------------------------------------------------------------------------------------------------------ */
 
 struct replan_job {
@@ -633,9 +626,8 @@ static bool move_to_done(struct change *change, struct prepare_job *job, struct 
     return true;
 }
 
-static bool prepare_body(struct change *change, void *user, struct error *err)
+static bool prepare_write(struct change *change, const struct prepared *prepared, struct error *err)
 {
-    const struct prepared *prepared = user;
     invariant(change->state.stage == BATCH_PLANNED);                     /* L2 */
     invariant(prepared->batch_id == change->state.last_batch + 1);       /* L5 */
     struct prepare_job job = {.prepared = prepared, .change = change};
@@ -649,16 +641,45 @@ static bool prepare_body(struct change *change, void *user, struct error *err)
     job.open.state_version = prepared->state_version;
     job.open.rows_out = prepared->rows_out;
     job.open.bytes_out = prepared->bytes_out;
-    job.open.prepared_us = change->now_us;
+    job.open.prepared_us = context_now_us(change->ledger->context);
     change->state.stage = BATCH_PREPARED;
     return open_record_put(change, "prepared", &job.open, err);
 }
+
+static bool prepare_body(struct change *change, void *user, struct error *err) { return prepare_write(change, user, err); }
 
 bool ledger_prepare(struct ledger *ledger, const struct prepared *prepared, struct error *err)
 {
     struct prepared copy = *prepared;
     return ledger_change(ledger, prepare_body, &copy, err);
 }
+
+/* --- Plan and prepare, in one ------------------------------------------------------------------------------------------ */
+
+struct plan_job {
+    const struct plan *plan;
+    const struct early_plan *early;
+};
+
+bool plan_and_prepare(struct change *change, const struct plan *plan, const struct early_plan *early, struct error *err)
+{
+    if (!plan_write(change, plan, err)) return false;
+    const struct prepared *prepared = early->run ? early->run(early->user) : NULL;
+    return !prepared || prepare_write(change, prepared, err);
+}
+
+static bool plan_body(struct change *change, void *user, struct error *err)
+{
+    const struct plan_job *job = user;
+    return job->early ? plan_and_prepare(change, job->plan, job->early, err) : plan_write(change, job->plan, err);
+}
+
+bool ledger_plan_and_prepare(struct ledger *ledger, const struct plan *plan, const struct early_plan *early, struct error *err)
+{
+    return ledger_change(ledger, plan_body, &(struct plan_job){plan, early}, err);
+}
+
+bool ledger_plan(struct ledger *ledger, const struct plan *plan, struct error *err) { return ledger_plan_and_prepare(ledger, plan, NULL, err); }
 
 /* --- Commit -------------------------------------------------------------------------------------------------------- */
 

@@ -410,7 +410,7 @@ static bool plan_early(struct change *change, const struct admit_job *job, struc
     if (!pending_take(change->txn, &change->state, job->source, early->limits, early->arena, &files, &count, err)) return false;
     const struct plan *plan = count ? early->make(early->user, change->state.last_batch + 1, files, count) : NULL;
     early->planned = plan != NULL;
-    return !plan || plan_write(change, plan, err);
+    return !plan || plan_and_prepare(change, plan, early, err);
 }
 
 static bool admit_body(struct change *change, void *user, struct error *err)

@@ -193,6 +193,7 @@ struct open_record {           /* TABLE_OPEN, decoded. */
 };
 bool open_record_load(struct kv_txn *txn, const struct ledger_state *state, struct arena *arena, struct open_record *out, struct error *err) MUST_CHECK;
 bool plan_write(struct change *change, const struct plan *plan, struct error *err) MUST_CHECK;
+bool plan_and_prepare(struct change *change, const struct plan *plan, const struct early_plan *early, struct error *err) MUST_CHECK;
 bool pending_take(struct kv_txn *txn, const struct ledger_state *state, const struct ledger_source *source, const struct take_limits *limits,
                   struct arena *arena, struct ledger_input **files, size_t *count, struct error *err) MUST_CHECK;
 bool progress_put(struct change *change, const char *json, struct error *err) MUST_CHECK; /* ledger_query.c */

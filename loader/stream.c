@@ -188,6 +188,7 @@ void stream_close(struct stream *stream)
 {
     if (!stream) return;
     stream_drop_query(stream);
+    arena_free(stream->try.arena);
     discoverer_close(stream->discoverer);
     ledger_close(stream->ledger);
     arena_free(stream->batch_arena);
@@ -249,12 +250,13 @@ static bool look(struct stream *stream, bool plan, struct error *err)
 {
     int64_t start = monotonic_ms();
     struct take_limits limits = stream_limits(stream, 0, false);
-    struct early_plan early = {.limits = &limits, .make = stream_plan_early, .user = stream, .arena = stream->batch_arena};
+    struct early_plan early = {
+        .limits = &limits, .make = stream_plan_early, .run = stream_run_early, .user = stream, .arena = stream->batch_arena};
     if (!retake_failed(stream, err)) return false;
     if (plan) arena_reset(stream->batch_arena);
     if (!discoverer_look(stream->discoverer, plan ? &early : NULL, &stream->report, err)) return false;
     stream->planned_early = early.planned;
-    stream->latest_offset_ms = monotonic_ms() - start;
+    stream->latest_offset_ms = monotonic_ms() - start - (early.planned ? stream->try.took_ms : 0);
     stream->totals.skipped_files += (int64_t)stream->report.skipped;
     struct ledger_counts counts;
     if (!ledger_counts(stream->ledger, &counts, err)) return false;

@@ -77,92 +77,92 @@ void stream_recut(struct stream *stream, struct plan *plan, const struct ledger_
 
 /* --- Running the planned batch ------------------------------------------------------------------------- */
 
-struct batch_run {
-    struct open_batch *open;
-    struct arena *arena;               /* Of this run: what a run that failed took is given back before the next. */
-    struct file_outcome *outcomes;     /* One per file. */
-    struct chunk constants;
-    struct execution_result result;
-};
-
-static void lay_out_outcomes(struct batch_run *run)
+static void drop_try(struct stream *stream)
 {
-    const struct open_batch *open = run->open;
-    run->outcomes = ARENA_ARRAY(run->arena, struct file_outcome, open->file_count + 1);
+    arena_free(stream->try.arena);
+    stream->try = (struct batch_try){.state = TRY_NONE};
+}
+
+static void lay_out_outcomes(const struct open_batch *open, struct batch_try *try)
+{
+    try->outcomes = ARENA_ARRAY(try->arena, struct file_outcome, open->file_count + 1);
     for (size_t i = 0; i < open->file_count; i++) {
-        run->outcomes[i].source_id = open->files[i].source_id;
-        run->outcomes[i].ordinal = open->files[i].ordinal;
-        run->outcomes[i].state = open->files[i].size == 0 ? OUTCOME_EMPTY : OUTCOME_INGESTED;
+        try->outcomes[i].source_id = open->files[i].source_id;
+        try->outcomes[i].ordinal = open->files[i].ordinal;
+        try->outcomes[i].state = open->files[i].size == 0 ? OUTCOME_EMPTY : OUTCOME_INGESTED;
     }
 }
 
-static bool stage_batch(struct stream *stream, struct batch_run *run, struct error *err)
+static bool stage_batch(struct stream *stream, const struct open_batch *open, struct batch_try *try, struct error *err)
 {
-    struct open_batch *open = run->open;
     const struct sink_ops *ops = stream->pipeline->writer.sink;
     struct batch_identity identity = identity_of(&open->plan);
     if (!ops->stage_begin(stream->sink, &identity, err)) {
-        run->result.kind = FAILURE_SINK;
+        try->result.kind = FAILURE_SINK;
         return false;
     }
-    lay_out_outcomes(run);
+    lay_out_outcomes(open, try);
+    struct chunk constants;
     struct execution execution = {
         .context = stream->context, .reader_ops = stream->pipeline->reader.reader, .reader = stream->resolved.reader,
         .read_schema = stream->resolved.read_schema, .project = stream->resolved.passes_through ? NULL : &stream->resolved.plan,
-        .output_schema = stream->resolved.output_schema, .constants = &run->constants, .sink_ops = ops, .sink = stream->sink,
-        .files = open->files, .tasks = open->plan.tasks, .task_count = open->plan.task_count, .outcomes = run->outcomes, .notes = run->arena,
+        .output_schema = stream->resolved.output_schema, .constants = &constants, .sink_ops = ops, .sink = stream->sink,
+        .files = open->files, .tasks = open->plan.tasks, .task_count = open->plan.task_count, .outcomes = try->outcomes, .notes = try->arena,
         .live = &stream->live.counts};
     if (ops->utf8_only) {
         execution.raw_text = stream->resolved.raw_text;
         execution.raw_text_count = stream->resolved.raw_text_count;
     }
     for (size_t i = 0; i < open->file_count; i++) execution.input_bytes += open->files[i].size;
-    chunk_init(&run->constants, stream->resolved.constants_schema);
+    chunk_init(&constants, stream->resolved.constants_schema);
     bool ok = !stream->resolved.uses_constants ||
-              resolve_constants(stream->pipeline, &stream->resolved, open->files, open->file_count, &run->constants, stream->context->budget, err);
-    if (!ok) run->result.kind = FAILURE_DATA;
-    else ok = execute_batch(&execution, &run->result, err);
-    chunk_fini(&run->constants);
+              resolve_constants(stream->pipeline, &stream->resolved, open->files, open->file_count, &constants, stream->context->budget, err);
+    if (!ok) try->result.kind = FAILURE_DATA;
+    else ok = execute_batch(&execution, &try->result, err);
+    chunk_fini(&constants);
     return ok;
 }
 
 /* L6, first half: what the readers say they gave is what the sink was given. */
-static bool check_counts(const struct batch_run *run, int64_t rows, const struct manifest *manifest, struct error *err)
+static bool check_counts(const struct batch_try *try, int64_t rows, struct error *err)
 {
-    if (rows != run->result.rows)
-        return error_set(err, COND_INLET_COUNT_MISMATCH, "the readers gave %" PRId64 " rows, the sink was handed %" PRId64, rows, run->result.rows);
-    if (manifest->rows != rows)
-        return error_set(err, COND_INLET_COUNT_MISMATCH, "the batch has %" PRId64 " rows, its staged files hold %" PRId64, rows, manifest->rows);
+    if (rows != try->result.rows)
+        return error_set(err, COND_INLET_COUNT_MISMATCH, "the readers gave %" PRId64 " rows, the sink was handed %" PRId64, rows, try->result.rows);
+    if (try->manifest.rows != rows)
+        return error_set(err, COND_INLET_COUNT_MISMATCH, "the batch has %" PRId64 " rows, its staged files hold %" PRId64, rows, try->manifest.rows);
     return true;
 }
 
-static bool prepare_batch(struct stream *stream, struct batch_run *run, struct manifest *manifest, struct error *err)
+static bool finish_staging(struct stream *stream, const struct open_batch *open, struct batch_try *try, struct error *err)
 {
     const struct sink_ops *ops = stream->pipeline->writer.sink;
+    struct manifest *manifest = &try->manifest;
+    struct batch_identity early = identity_of(&open->plan);
     int64_t rows = 0;
-    const struct file_outcome *outcomes = run->outcomes;
-    for (size_t i = 0; i < run->open->file_count; i++) rows += outcomes[i].rows;
-    if (!ops->prepare(stream->sink, stream->batch_arena, manifest, err) || !check_counts(run, rows, manifest, err)) return false;
+    for (size_t i = 0; i < open->file_count; i++) rows += try->outcomes[i].rows;
+    if (!ops->prepare(stream->sink, stream->batch_arena, manifest, err) || !check_counts(try, rows, err)) return false;
     struct buffer text = {0};
     manifest_print(manifest, &text);
-    struct batch_identity early = identity_of(&run->open->plan);
-    for (size_t i = 0; PLANTED(10) && i < run->open->file_count; i++) unlink(input_path(stream->batch_arena, &run->open->files[i]));
-    if (PLANTED(41) && !ops->publish(stream->sink, &early, manifest, err)) return false;
-    struct prepared prepared = {.batch_id = run->open->plan.batch_id, .manifest = slice_of(text.data, text.size), .outcomes = outcomes,
-                                .outcome_count = run->open->file_count, .rows_out = manifest->rows, .bytes_out = manifest->bytes};
-    bool ok = ledger_prepare(stream->ledger, &prepared, err);
+    try->prepared = (struct prepared){.batch_id = open->plan.batch_id, .outcomes = try->outcomes, .outcome_count = open->file_count,
+                                      .rows_out = manifest->rows, .bytes_out = manifest->bytes};
+    try->prepared.manifest = slice_of(arena_strndup(try->arena, (const char *)text.data, text.size), text.size);
     buffer_free(&text);
-    if (!ok) return false;
-    for (size_t i = 0; i < run->open->file_count; i++) {
+    for (size_t i = 0; PLANTED(10) && i < open->file_count; i++) unlink(input_path(stream->batch_arena, &open->files[i]));
+    return !PLANTED(41) || ops->publish(stream->sink, &early, manifest, err);
+}
+
+/* What the outcomes of a prepared batch come to. */
+static void count_outcomes(struct stream *stream, struct open_batch *open, const struct file_outcome *outcomes)
+{
+    for (size_t i = 0; i < open->file_count; i++) {
         stream->totals.bad_records += outcomes[i].records_bad;
         stream->totals.dropped_records += outcomes[i].records_dropped;
         stream->totals.surplus_records += outcomes[i].records_surplus;
-        run->open->records_bad += outcomes[i].records_bad;
-        run->open->records_dropped += outcomes[i].records_dropped;
-        run->open->bytes += run->open->files[i].size;
+        open->records_bad += outcomes[i].records_bad;
+        open->records_dropped += outcomes[i].records_dropped;
+        open->bytes += open->files[i].size;
+        open->rows += outcomes[i].rows;
     }
-    run->open->rows = rows;
-    return true;
 }
 
 static bool publish(struct stream *stream, const struct plan *plan, const struct manifest *manifest, struct error *err)
@@ -266,14 +266,22 @@ static bool explain_failure(const struct open_batch *open, struct error *err)
     return error_context(err, "running batch %" PRId64, open->plan.batch_id);
 }
 
-/* One run of plan(N), to prepared(N) if all goes well. False: it was not even staged. */
-static bool try_batch(struct stream *stream, struct batch_run *run, struct manifest *manifest, bool *prepared, struct error *err)
+/* Runs plan(N), whose query stands open; stream->try says how it went. */
+static void try_batch(struct stream *stream, const struct open_batch *open)
 {
-    run->arena = arena_new("run");
-    bool staged = stage_batch(stream, run, err);
-    *prepared = staged && prepare_batch(stream, run, manifest, err);
-    arena_free(run->arena);
-    return staged;
+    drop_try(stream);
+    struct batch_try *try = &stream->try;
+    int64_t start = monotonic_ms();
+    try->arena = arena_new("run");
+    error_clear(&try->error);
+    show_live(stream, open);
+    if (!check_sink(stream, &open->plan, false, &try->error)) try->state = TRY_FAILED;
+    else if (!stage_batch(stream, open, try, &try->error)) try->state = TRY_NOT_STAGED;
+    else if (!finish_staging(stream, open, try, &try->error)) {
+        try->state = TRY_FAILED;
+        error_context(&try->error, "preparing batch %" PRId64, open->plan.batch_id);
+    } else try->state = TRY_STAGED;
+    try->took_ms = monotonic_ms() - start;
 }
 
 /* From prepared(N) on: publish, commit, tell. */
@@ -293,24 +301,45 @@ static bool finish_batch(struct stream *stream, const struct open_batch *open, c
     return ok;
 }
 
-/* Runs plan(N) to its commit; files may leave it on the way. */
-static bool run_planned(struct stream *stream, struct open_batch *open, struct batch_clock *clock, struct error *err)
+static bool prepare(struct stream *stream, const struct open_batch *open, struct error *err)
 {
-    struct manifest manifest;
-    int64_t start = monotonic_ms();
-    for (;;) {
-        struct batch_run run = {.open = open};
-        if (open->file_count == 0) return ledger_unplan(stream->ledger, open->plan.batch_id, err);
-        if (!stream_resolve(stream, open->files, open->file_count, err) || !check_sink(stream, &open->plan, false, err)) return false;
-        show_live(stream, open);
-        bool prepared, staged = try_batch(stream, &run, &manifest, &prepared, err);
-        if (prepared) break;
+    if (ledger_prepare(stream->ledger, &stream->try.prepared, err)) return true;
+    return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
+}
+
+/* Runs plan(N) to prepared(N); files may leave it on the way. The try of a batch that was run early, and failed, is the first one. */
+static bool run_planned(struct stream *stream, struct open_batch *open, struct error *err)
+{
+    const struct batch_try *try = &stream->try;
+    while (open->file_count) {
+        if (try->state == TRY_NONE) {
+            if (!stream_resolve(stream, open->files, open->file_count, err)) return false;
+            try_batch(stream, open);
+        }
+        if (try->state == TRY_STAGED && prepare(stream, open, err)) return true;
         stream->pipeline->writer.sink->abort(stream->sink);
-        if (staged) return error_context(err, "preparing batch %" PRId64, open->plan.batch_id);
-        if (!stream_mend_plan(stream, open, &run.result, err)) return explain_failure(open, err);
+        if (try->state == TRY_STAGED) return false;
+        *err = try->error;
+        if (try->state == TRY_FAILED) return false;
+        struct execution_result result = try->result;
+        drop_try(stream);
+        if (!stream_mend_plan(stream, open, &result, err)) return explain_failure(open, err);
     }
-    clock->add_ms = monotonic_ms() - start;
-    return finish_batch(stream, open, &manifest, clock, err);
+    return ledger_unplan(stream->ledger, open->plan.batch_id, err);
+}
+
+/* Runs plan(N) to its commit, if a file is left in it. */
+static bool run_batch(struct stream *stream, struct open_batch *open, struct batch_clock *clock, struct error *err)
+{
+    int64_t start = monotonic_ms() - stream->try.took_ms;
+    bool is_prepared = stream->try.state == TRY_STAGED, ok = is_prepared || run_planned(stream, open, err);
+    if (ok && open->file_count) {
+        count_outcomes(stream, open, stream->try.outcomes);
+        clock->add_ms = monotonic_ms() - start;
+        ok = finish_batch(stream, open, &stream->try.manifest, clock, err);
+    }
+    drop_try(stream);
+    return ok;
 }
 
 bool stream_clean(struct stream *stream, struct error *err)
@@ -379,6 +408,7 @@ bool stream_recover(struct stream *stream, struct error *err)
     struct open_batch open;
     arena_reset(stream->batch_arena);
     stream->planned_early = false;
+    drop_try(stream);
     if (!ledger_open_batch(stream->ledger, stream->batch_arena, &open, err)) return false;
     if (open.stage == BATCH_NONE) {
         if (!stream->resolved_set) sweep_leftovers(stream); /* Later its own sink does. */
@@ -387,7 +417,7 @@ bool stream_recover(struct stream *stream, struct error *err)
     if (open.stage == BATCH_PREPARED && !PLANTED(8)) return recover_prepared(stream, &open, err) || error_context(err, "publishing the prepared batch again");
     log_event(stream->context, LOG_INFO, "batch.again", "batch=%" PRId64 " files=%zu", open.plan.batch_id, open.file_count);
     struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms(), .plan_ms = -1};
-    return follow_options(stream, &open, err) && run_planned(stream, &open, &clock, err);
+    return follow_options(stream, &open, err) && run_batch(stream, &open, &clock, err);
 }
 
 /* --- The next batch ---------------------------------------------------------------------------------------- */
@@ -421,12 +451,13 @@ static void make_plan(struct stream *stream, int64_t batch_id, const struct take
     stream_recut(stream, plan, files, count);
 }
 
-static bool plan_batch(struct stream *stream, const struct take_limits *limits, struct ledger_input *files, size_t count, struct open_batch *open, struct error *err)
+/* Into stream->early. */
+static bool plan_batch(struct stream *stream, const struct take_limits *limits, struct ledger_input *files, size_t count, struct error *err)
 {
     int64_t last;
     if (!ledger_last_committed(stream->ledger, &last, err)) return false;
-    make_plan(stream, last + 1, limits, files, count, open);
-    return ledger_plan(stream->ledger, &open->plan, err);
+    make_plan(stream, last + 1, limits, files, count, &stream->early);
+    return ledger_plan_and_prepare(stream->ledger, &stream->early.plan, &(struct early_plan){.run = stream_run_early, .user = stream}, err);
 }
 
 /* Plan order is range order: by ordinal within a range, ranges as first taken. */
@@ -458,7 +489,29 @@ const struct plan *stream_plan_early(void *user, int64_t batch_id, struct ledger
     return &stream->early.plan;
 }
 
-static bool plan_next(struct stream *stream, const struct take_limits *limits, struct open_batch *open, struct batch_clock *clock, bool *ran, struct error *err)
+/* What a batch may have to be run within the transaction that plans it: beside a commit of the ledger reading it takes little
+ * time. What a sink that stages has done by then is swept where the transaction does not come to its end. */
+enum { SMALL_FILES = 64, SMALL_BYTES = 1 << 20 };
+
+static bool is_small(const struct open_batch *open)
+{
+    int64_t bytes = 0;
+    if (open->file_count > SMALL_FILES) return false;
+    for (size_t i = 0; i < open->file_count; i++) bytes += open->files[i].size;
+    return bytes <= SMALL_BYTES;
+}
+
+/* A try that fails is kept for run_planned, and the plan alone is written. */
+const struct prepared *stream_run_early(void *user)
+{
+    struct stream *stream = user;
+    drop_try(stream);
+    if (!stream->pipeline->writer.sink->staged || !is_small(&stream->early)) return NULL;
+    try_batch(stream, &stream->early);
+    return stream->try.state == TRY_STAGED ? &stream->try.prepared : NULL;
+}
+
+static bool plan_next(struct stream *stream, const struct take_limits *limits, struct batch_clock *clock, bool *ran, struct error *err)
 {
     struct ledger_input *files;
     size_t count;
@@ -470,8 +523,8 @@ static bool plan_next(struct stream *stream, const struct take_limits *limits, s
     if (!stream_resolve(stream, files, count, err)) return false;
     int64_t plan = monotonic_ms();
     clock->resolve_ms = plan - resolve;
-    if (!plan_batch(stream, limits, files, count, open, err)) return false;
-    clock->plan_ms = monotonic_ms() - plan;
+    if (!plan_batch(stream, limits, files, count, err)) return false;
+    clock->plan_ms = monotonic_ms() - plan - stream->try.took_ms;
     *ran = true;
     return true;
 }
@@ -480,9 +533,9 @@ bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimite
 {
     struct batch_clock clock = {.trigger_us = context_now_us(stream->context), .start_ms = monotonic_ms()};
     struct take_limits limits = stream_limits(stream, ordinal_end, unlimited);
-    struct open_batch open = stream->early;
     *ran = stream->planned_early;
     stream->planned_early = false;
-    if (!*ran && !plan_next(stream, &limits, &open, &clock, ran, err)) return false;
-    return !*ran || (run_planned(stream, &open, &clock, err) && stream_clean(stream, err));
+    if (*ran) clock.start_ms -= stream->try.took_ms;
+    else if (!plan_next(stream, &limits, &clock, ran, err)) return false;
+    return !*ran || (run_batch(stream, &stream->early, &clock, err) && stream_clean(stream, err));
 }

@@ -14,6 +14,25 @@
 /* Below the checkpoint: what a sink without a folder stages. */
 #define SINK_WORK_FOLDER "work"
 
+enum try_state {
+    TRY_NONE,
+    TRY_STAGED,                  /* `prepared` is what the ledger is told. */
+    TRY_NOT_STAGED,              /* `result` says whether a file is to blame. */
+    TRY_FAILED
+};
+
+/* One run of plan(N), up to what the ledger is to be told. */
+struct batch_try {
+    enum try_state state;
+    struct arena *arena;         /* Of this run: what one that failed took is given back before the next. */
+    struct file_outcome *outcomes; /* One per file. */
+    struct execution_result result;
+    struct manifest manifest;    /* In the batch arena. */
+    struct prepared prepared;
+    int64_t took_ms;
+    struct error error;          /* Unless it is staged. */
+};
+
 struct stream {
     const struct pipeline *pipeline;
     struct inlet_context *context;
@@ -30,8 +49,9 @@ struct stream {
     struct sink_spec sink_spec;
     void *sink;                  /* sink_ops->state_size bytes. */
 
-    bool planned_early;          /* `early`: planned in the transaction that admitted its files, and not run yet. */
+    bool planned_early;          /* `early`: planned in the transaction that admitted its files, and not published yet. */
     struct open_batch early;     /* In the batch arena. */
+    struct batch_try try;        /* The last one. Of `early` and staged: the transaction that planned it has prepared it. */
 
     struct stream_totals totals;
     struct stream_live live;
@@ -56,7 +76,8 @@ bool stream_recover(struct stream *stream, struct error *err) MUST_CHECK; /* Fin
 /* What may be pending now; for struct early_plan, whose `user` is the stream. */
 struct take_limits stream_limits(const struct stream *stream, int64_t ordinal_end, bool unlimited);
 const struct plan *stream_plan_early(void *user, int64_t batch_id, struct ledger_input *files, size_t count);
-/* Runs the batch that was planned early, or takes, plans and runs one; *ran false: nothing was pending. */
+const struct prepared *stream_run_early(void *user);
+/* Publishes or runs the batch that was planned early, or takes, plans and runs one; *ran false: nothing was pending. */
 bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimited, bool *ran, struct error *err) MUST_CHECK;
 bool stream_clean(struct stream *stream, struct error *err) MUST_CHECK;
 void stream_recut(struct stream *stream, struct plan *plan, const struct ledger_input *files, size_t count); /* Tasks and digest anew. */

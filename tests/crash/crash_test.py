@@ -19,6 +19,7 @@ WORKLOADS += [
     Workload("parquet-partitioned", "parquet", "archive", partitioned=True),
     Workload("delta-partitioned", "delta", "delete", partitioned=True),
     Workload("json-archive-across", "json", "archive", files=3, per_trigger=2, across=True),
+    Workload("parquet-large", "parquet", "archive", width=100000),  # Planned ahead of reading, but for the last batch.
     Workload("json-compaction", "json", None, files=11, per_trigger=1),
     Workload("delta-checkpoint", "delta", None, files=12, per_trigger=1),
     Workload("foreachBatch", "foreachBatch", "archive"),

@@ -32,9 +32,9 @@ def use_program(path):
 
 class Workload:
     """One pipeline over a few source files."""
-    def __init__(self, name, sink, clean=None, files=5, per_trigger=2, partitioned=False, across=False):
+    def __init__(self, name, sink, clean=None, files=5, per_trigger=2, partitioned=False, across=False, width=1):
         self.name, self.sink, self.clean, self.files, self.per_trigger = name, sink, clean, files, per_trigger
-        self.partitioned, self.across = partitioned, across
+        self.partitioned, self.across, self.width = partitioned, across, width
 
     @property
     def exactly_once(self):
@@ -46,7 +46,7 @@ class Workload:
         return EVERYTHING + (",stream" if self.sink == "console" else "")
 
     def source(self, i):
-        return [{"a": i * 100 + j, "b": "x" * j, "p": "even" if j % 2 == 0 else "odd"} for j in range(4)]
+        return [{"a": i * 100 + j, "b": "x" * j * self.width, "p": "even" if j % 2 == 0 else "odd"} for j in range(4)]
 
     def all_rows(self):
         return sorted(row["a"] for i in range(self.files) for row in self.source(i))

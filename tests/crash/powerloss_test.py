@@ -24,6 +24,7 @@ WORKLOADS += [
     Workload("parquet-partitioned", "parquet", "archive", files=3, partitioned=True),
     Workload("delta-partitioned", "delta", "delete", files=3, partitioned=True),
     Workload("json-archive-across", "json", "archive", files=3, across=True),
+    Workload("parquet-large", "parquet", "archive", files=3, width=100000),  # Planned ahead of reading, but for the last batch.
     Workload("json-compaction", "json", None, files=11, per_trigger=1),
     Workload("delta-checkpoint", "delta", None, files=12, per_trigger=1),
 ]
