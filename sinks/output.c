@@ -83,7 +83,7 @@ static void reserve_parts(struct sink_task *task, uint32_t count)
 {
     if (count > task->part_capacity) {
         uint32_t capacity = task->part_capacity ? task->part_capacity * 2 : 4;
-        if (capacity < count) capacity = count;
+        invariant(count <= capacity); /* Partitions are numbered as they come. */
         task->parts = realloc(task->parts, capacity * sizeof *task->parts);
         if (!task->parts) panic_out_of_memory(capacity * sizeof *task->parts);
         task->part_capacity = capacity;
@@ -430,7 +430,6 @@ static bool complete_file(struct output *output, struct staged_file *file, struc
 static bool is_full(const struct output *output, const struct staged_file *file, int64_t rows, int64_t bytes)
 {
     const struct output_spec *spec = &output->spec;
-    if (file->rows == 0) return false;
     if (file->size + bytes > spec->file_bytes_max) return true;
     if (spec->file_pieces_max && file->pieces >= spec->file_pieces_max) return true;
     return spec->file_rows_max && file->rows + rows > spec->file_rows_max;
@@ -440,7 +439,6 @@ static bool append_piece(struct output *output, const struct partition_key *key,
 {
     const struct encoder_ops *ops = output->spec.encoder_ops;
     int64_t rows = ops->piece_rows(piece);
-    if (rows == 0) return true;
     struct staged_file *file = output->current[key->id];
     if (file && is_full(output, file, rows, (int64_t)ops->piece_bytes(piece))) {
         if (!complete_file(output, file, err)) return false;
@@ -593,7 +591,7 @@ bool output_prepare(struct output *output, struct arena *arena, struct manifest 
         staged_name(output, file, name);
         const char *final = final_name(output, arena, file);
         if (strlen(output->spec.root) + strlen(final) + 2 > PATH_MAX)
-            return error_set(err, COND_TASK_WRITE_FAILED, "the path \"%s/%.200s...\" is too long", output->spec.root, final);
+            return error_set(err, COND_TASK_WRITE_FAILED, "too long for a path: \"%s/%.200s...\"", output->spec.root, final);
         out->files[i] = (struct manifest_file){.staged = arena_printf(arena, "%s/%s", output->staging.relative, name),
                                                .final_name = final, .size = file->size, .rows = file->rows, .mtime_ms = file->mtime_ms,
                                                .detail = arena_strdup(arena, file->detail)};

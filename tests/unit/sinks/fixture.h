@@ -24,6 +24,15 @@
 
 static _Atomic int pieces_open, pieces_open_max, files_alive;
 static const char *line_head = "", *line_tail = "";
+static long line_calls, line_fails_at;      /* The call of the encoder that fails; 0: none. */
+static size_t line_memory = 1;              /* What a byte counts for. */
+static int64_t line_rows_more;              /* What a file says beyond its rows. */
+
+static bool line_works(struct error *err)
+{
+    line_calls++;
+    return line_calls != line_fails_at || error_set(err, COND_INLET_INTERNAL, "the encoder fails");
+}
 
 struct encoder { const struct encoder_spec *spec; struct encoder_spec copy; };
 struct piece { const struct encoder *encoder; struct buffer bytes; int64_t rows; bool finished; };
@@ -31,7 +40,7 @@ struct encoder_file { int64_t rows; };
 
 static struct encoder *line_open(const struct encoder_spec *spec, struct arena *arena, struct error *err)
 {
-    (void)err;
+    if (!line_works(err)) return NULL;
     struct encoder *encoder = ARENA_NEW(arena, struct encoder);
     encoder->copy = *spec;
     return encoder;
@@ -40,7 +49,7 @@ static const char *line_suffix(const struct encoder *encoder) { (void)encoder; r
 static struct piece *line_piece_new(const struct encoder *encoder, struct inlet_context *context, struct error *err)
 {
     (void)context;
-    (void)err;
+    if (!line_works(err)) return NULL;
     struct piece *piece = calloc(1, sizeof *piece);
     piece->encoder = encoder;
     if (++pieces_open > pieces_open_max) pieces_open_max = pieces_open;
@@ -48,8 +57,8 @@ static struct piece *line_piece_new(const struct encoder *encoder, struct inlet_
 }
 static bool line_piece_add(struct piece *piece, const struct chunk *chunk, struct error *err)
 {
-    (void)err;
     assert_false(piece->finished);
+    if (!line_works(err)) return false;
     assert_ptr_equal(chunk->schema, piece->encoder->copy.schema);
     uint32_t count = chunk_selected(chunk);
     for (uint32_t i = 0; i < count; i++) {
@@ -63,10 +72,10 @@ static bool line_piece_add(struct piece *piece, const struct chunk *chunk, struc
     }
     return true;
 }
-static size_t line_piece_memory(const struct piece *piece) { return piece->bytes.size; }
+static size_t line_piece_memory(const struct piece *piece) { return piece->bytes.size * line_memory; }
 static bool line_piece_finish(struct piece *piece, struct error *err)
 {
-    (void)err;
+    if (!line_works(err)) return false;
     piece->finished = true;
     pieces_open--;
     return true;
@@ -82,21 +91,20 @@ static void line_piece_free(struct piece *piece)
 static struct encoder_file *line_file_new(const struct encoder *encoder, struct error *err)
 {
     (void)encoder;
-    (void)err;
+    if (!line_works(err)) return NULL;
     files_alive++;
     return calloc(1, sizeof(struct encoder_file));
 }
 static bool line_file_head(struct encoder_file *file, struct buffer *out, struct error *err)
 {
     (void)file;
-    (void)err;
     buffer_text(out, line_head);
-    return true;
+    return line_works(err);
 }
 static bool line_file_piece(struct encoder_file *file, struct piece *piece, struct slice *bytes, struct error *err)
 {
-    (void)err;
     assert_true(piece->finished);
+    if (!line_works(err)) return false;
     file->rows += piece->rows;
     *bytes = slice_of(piece->bytes.data, piece->bytes.size);
     return true;
@@ -104,11 +112,10 @@ static bool line_file_piece(struct encoder_file *file, struct piece *piece, stru
 static bool line_file_tail(struct encoder_file *file, struct buffer *out, struct error *err)
 {
     (void)file;
-    (void)err;
     buffer_text(out, line_tail);
-    return true;
+    return line_works(err);
 }
-static int64_t line_file_rows(const struct encoder_file *file) { return file->rows; }
+static int64_t line_file_rows(const struct encoder_file *file) { return file->rows + line_rows_more; }
 static const struct leaf_stats *line_file_stats(const struct encoder_file *file, size_t *count)
 {
     (void)file;
