@@ -28,24 +28,45 @@ static ALWAYS_INLINE uint64_t load_8(const uint8_t *at)
 
 static ALWAYS_INLINE uint64_t hash_word(uint64_t key) { return mix(key ^ HASH_B, HASH_A); }
 
-/* What counts of the first and of the second word of a text of 0..16 bytes. */
-static ALWAYS_INLINE uint64_t first_mask(size_t size) { return size >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1; }
-static ALWAYS_INLINE uint64_t second_mask(size_t size) { return size >= 16 ? UINT64_MAX : size <= 8 ? 0 : (UINT64_C(1) << (8 * (size - 8))) - 1; }
+/* Texts of up to SHORT bytes are taken as words, what lies behind their end masked out: all of a group as many words as its longest
+ * has, so that no branch depends on a text's size. */
+enum { SHORT = 32, SHORT_WORDS = SHORT / 8 };
+struct words {
+    uint64_t word[SHORT_WORDS];
+};
+
+static ALWAYS_INLINE struct words masked(const uint8_t *bytes, size_t size, unsigned count)
+{
+    static const uint8_t masks[2 * SHORT] = {
+        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    };
+    struct words words = {{0}};
+    for (unsigned i = 0; i < count; i++) words.word[i] = load_8(bytes + 8 * i) & load_8(masks + SHORT - size + 8 * i);
+    return words;
+}
+
+/* The same for any count that holds the text. */
+static ALWAYS_INLINE uint64_t hash_words(const struct words *words, size_t size, unsigned count)
+{
+    uint64_t hash = mix(words->word[0] ^ HASH_A, words->word[1] ^ (size * HASH_B));
+    if (count > 2) hash ^= mix(words->word[2] ^ HASH_B, words->word[3] ^ HASH_A);
+    else hash ^= mix(HASH_B, HASH_A);
+    return hash;
+}
 
 static uint64_t hash_long(const uint8_t *bytes, size_t size)
 {
     uint64_t hash = size * HASH_B;
     for (; size > 8; size -= 8, bytes += 8) hash = mix(hash ^ load_8(bytes), HASH_A);
-    hash = mix(hash ^ (load_8(bytes) & first_mask(size)), HASH_A);
+    hash = mix(hash ^ masked(bytes, size, 1).word[0], HASH_A);
     return mix(hash, HASH_B);
 }
 
-/* Short text is two masked words and one multiplication. Up to 16 bytes past the start are read whatever the size. */
-static ALWAYS_INLINE uint64_t hash_bytes(const uint8_t *bytes, size_t size)
+static ALWAYS_INLINE uint64_t hash_bytes(const uint8_t *bytes, size_t size, unsigned count)
 {
-    if (UNLIKELY(size > 16)) return hash_long(bytes, size);
-    uint64_t first = load_8(bytes) & first_mask(size), second = load_8(bytes + 8) & second_mask(size);
-    return hash_word(mix(first ^ HASH_A, second ^ (size * HASH_B)));
+    if (count > SHORT_WORDS && size > SHORT) return hash_long(bytes, size);
+    struct words words = masked(bytes, size, count > SHORT_WORDS ? SHORT_WORDS : count);
+    return hash_words(&words, size, count);
 }
 
 static bool equal_long(const uint8_t *a, const uint8_t *b, size_t size)
@@ -53,14 +74,17 @@ static bool equal_long(const uint8_t *a, const uint8_t *b, size_t size)
     for (; size > 8; size -= 8, a += 8, b += 8) {
         if (load_8(a) != load_8(b)) return false;
     }
-    return ((load_8(a) ^ load_8(b)) & first_mask(size)) == 0;
+    return masked(a, size, 1).word[0] == masked(b, size, 1).word[0];
 }
 
-/* Both have 16 readable bytes past their start and 8 past their end. */
-static ALWAYS_INLINE bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+/* Both have SHORT readable bytes past their start and 8 past their end. */
+static ALWAYS_INLINE bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t size, unsigned count)
 {
-    if (UNLIKELY(size > 16)) return equal_long(a, b, size);
-    return (((load_8(a) ^ load_8(b)) & first_mask(size)) | ((load_8(a + 8) ^ load_8(b + 8)) & second_mask(size))) == 0;
+    if (count > SHORT_WORDS) return equal_long(a, b, size);
+    struct words one = masked(a, size, count), other = masked(b, size, count);
+    uint64_t differs = 0;
+    for (unsigned i = 0; i < count; i++) differs |= one.word[i] ^ other.word[i];
+    return differs == 0;
 }
 
 void dictionary_init(struct dictionary *dictionary, enum dense_kind kind)
@@ -91,7 +115,7 @@ static uint64_t hash_of_key(const struct dictionary *dictionary, uint32_t index)
         const uint8_t *key = keys + dictionary->key_offsets[index];
         uint32_t size;
         memcpy(&size, key, 4);
-        return hash_bytes(key + 4, size);
+        return hash_bytes(key + 4, size, SHORT_WORDS + 1);
     }
     if (dictionary->kind == DENSE_4) {
         uint32_t key;
@@ -99,7 +123,7 @@ static uint64_t hash_of_key(const struct dictionary *dictionary, uint32_t index)
         return hash_word(key);
     }
     if (dictionary->kind == DENSE_8) return hash_word(load_8(keys + 8 * (size_t)index));
-    return hash_bytes(keys + 16 * (size_t)index, 16);
+    return hash_bytes(keys + 16 * (size_t)index, 16, 2);
 }
 
 static ALWAYS_INLINE uint64_t slot_value(uint64_t hash, size_t offset, uint32_t index) { return hash << 36 | (uint64_t)offset << 16 | (index + 1); }
@@ -180,7 +204,7 @@ static ALWAYS_INLINE uint64_t hash_fixed(const uint8_t *value, size_t width)
 {
     uint32_t narrow = 0;
     if (width == 4) memcpy(&narrow, value, 4);
-    return width == 4 ? hash_word(narrow) : width == 8 ? hash_word(load_8(value)) : hash_bytes(value, 16);
+    return width == 4 ? hash_word(narrow) : width == 8 ? hash_word(load_8(value)) : hash_bytes(value, 16, 2);
 }
 
 /* One value of a fixed width. False: the dictionary is full. */
@@ -218,14 +242,14 @@ static ALWAYS_INLINE uint32_t add_fixed(struct dictionary *dictionary, const uin
     return count;
 }
 
-static ALWAYS_INLINE bool key_is(const uint8_t *key, const uint8_t *bytes, uint32_t size)
+static ALWAYS_INLINE bool key_is(const uint8_t *key, const uint8_t *bytes, uint32_t size, unsigned words)
 {
     uint32_t key_size;
     memcpy(&key_size, key, 4);
-    return key_size == size && equal_bytes(key + 4, bytes, size);
+    return key_size == size && equal_bytes(key + 4, bytes, size, words);
 }
 
-static ALWAYS_INLINE bool find_bytes(struct dictionary *dictionary, uint64_t hash, const uint8_t *bytes, uint32_t size, uint16_t *index)
+static ALWAYS_INLINE bool find_bytes(struct dictionary *dictionary, uint64_t hash, const uint8_t *bytes, uint32_t size, unsigned words, uint16_t *index)
 {
     uint32_t at = home_of(dictionary, hash), mask = (1u << dictionary->slot_bits) - 1;
     for (;; at = (at + 1) & mask) {
@@ -234,31 +258,50 @@ static ALWAYS_INLINE bool find_bytes(struct dictionary *dictionary, uint64_t has
             *index = (uint16_t)dictionary->count;
             return insert_bytes(dictionary, at, hash, bytes, size);
         }
-        if (slot_may_be(slot, hash) && key_is(dictionary->keys.data + slot_offset(slot), bytes, size)) {
+        if (slot_may_be(slot, hash) && key_is(dictionary->keys.data + slot_offset(slot), bytes, size, words)) {
             *index = slot_index(slot);
             return true;
         }
     }
 }
 
+/* The values between count + 1 offsets, none longer than `words` words; of SHORT_WORDS + 1: any. How many were taken. */
+static ALWAYS_INLINE uint32_t add_group(struct dictionary *dictionary, const uint8_t *data, const int32_t *offsets, uint32_t count, uint16_t *indices, unsigned words)
+{
+    uint64_t hashes[GROUP];
+    for (uint32_t i = 0; i < count; i++) {
+        hashes[i] = hash_bytes(data + offsets[i], (uint32_t)(offsets[i + 1] - offsets[i]), words);
+        __builtin_prefetch(&dictionary->slots[home_of(dictionary, hashes[i])]);
+    }
+    prefetch_keys(dictionary, hashes, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
+        if (UNLIKELY(!find_bytes(dictionary, hashes[i], data + offsets[i], size, words, &indices[i]))) return i;
+    }
+    return count;
+}
+
+static ALWAYS_INLINE uint32_t longest(const int32_t *offsets, uint32_t count)
+{
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
+        longest = size > longest ? size : longest;
+    }
+    return longest;
+}
+
 static uint32_t add_bytes(struct dictionary *dictionary, const struct dense *dense, uint32_t start, uint32_t count, uint16_t *indices)
 {
     const int32_t *offsets = dense->offsets + start;
-    uint64_t hashes[GROUP];
     for (uint32_t done = 0; done < count; done += GROUP, offsets += GROUP) {
-        uint32_t group = count - done < GROUP ? count - done : GROUP;
-        for (uint32_t i = 0; i < group; i++) {
-            uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
-            if (UNLIKELY(size > DICTIONARY_BYTES_MAX)) return done;
-            hashes[i] = hash_bytes(dense->data + offsets[i], size);
-            __builtin_prefetch(&dictionary->slots[home_of(dictionary, hashes[i])]);
-        }
-        prefetch_keys(dictionary, hashes, group);
-        for (uint32_t i = 0; i < group; i++) {
-            const uint8_t *bytes = dense->data + offsets[i];
-            uint32_t size = (uint32_t)(offsets[i + 1] - offsets[i]);
-            if (UNLIKELY(!find_bytes(dictionary, hashes[i], bytes, size, &indices[done + i]))) return done + i;
-        }
+        uint32_t group = count - done < GROUP ? count - done : GROUP, taken, most = longest(offsets, group);
+        if (UNLIKELY(most > DICTIONARY_BYTES_MAX)) return done;
+        if (most <= 8) taken = add_group(dictionary, dense->data, offsets, group, indices + done, 1);
+        else if (most <= 16) taken = add_group(dictionary, dense->data, offsets, group, indices + done, 2);
+        else if (most <= SHORT) taken = add_group(dictionary, dense->data, offsets, group, indices + done, SHORT_WORDS);
+        else taken = add_group(dictionary, dense->data, offsets, group, indices + done, SHORT_WORDS + 1);
+        if (UNLIKELY(taken < group)) return done + taken;
     }
     return count;
 }
