@@ -167,7 +167,7 @@ static struct slice text_of_line(struct scan *scan, const uint8_t *data, size_t 
     if (LIKELY(ready)) return slice_of(data, size);
     buffer_clear(&scan->converted);
     charset_to_utf8(charset, &scan->converted, data, size);
-    buffer_reserve(&scan->converted, 128);
+    memset(buffer_reserve(&scan->converted, 128), 0, 128);
     return slice_of(scan->converted.data, scan->converted.size);
 }
 

@@ -273,6 +273,7 @@ static NO_INLINE struct slice without_escapes(struct scan *scan, struct slice va
         i += escaped;
         to[size++] = value.data[i];
     }
+    memset(to + size, 0, 64);
     return slice_of(to, size);
 }
 

@@ -126,7 +126,7 @@ static void read_more(struct scan *scan)
         s->bytes.size += got;
         more += got;
     }
-    buffer_reserve(&s->bytes, 64);
+    memset(buffer_reserve(&s->bytes, 64), 0, 64);
     if (!s->separator_known) detect_separator(s);
     scan->tokenizer.newline_size = s->separator_size;
     scan->tokenizer.newline_is_feed = s->separator_size == 1 && s->separator[0] == '\n';

@@ -653,7 +653,7 @@ static void begin(struct csv_tokenizer *t)
 static enum csv_parse finished(struct csv_tokenizer *t)
 {
     t->record_end = t->at;
-    buffer_reserve(&t->text, 64);
+    memset(buffer_reserve(&t->text, 64), 0, 64); /* Fields are looked at by whole words. */
     if (t->failure != CSV_ROW) return t->failure;
     if (t->field_count > (t->row_count ? t->row_ends[t->row_count - 1] : 0)) end_row(t);
     return t->row_count ? CSV_ROW : CSV_EMPTY;

@@ -211,6 +211,7 @@ static bool refill(struct lines *lines, struct error *err)
     do {
         read_more(lines, lines->range_ended && lines->end >= 0);
     } while (!lines->input_ended && !lines->range_ended && lines->fill < lines->capacity);
+    memset(lines->block + lines->fill, 0, 64); /* Scanners look at whole vectors; a block has that room behind its end. */
     drop_pending_feed(lines);
     size_t overlap = lines->separator_size ? lines->separator_size - 1 : 0;
     size_t from = searched > overlap ? searched - overlap : 0;
