@@ -21,6 +21,7 @@ int parse_unicode_digit(const char **at, const char *end);
  * Correctly rounded (Eisel-Lemire, slow path for the rest); overflow gives infinity. ~20 ns a value. */
 bool parse_double(const char *text, size_t size, double *out);
 bool parse_float(const char *text, size_t size, float *out); /* Rounded once, to float. */
+double double_of_decimal(uint64_t mantissa, int exponent); /* The double nearest to mantissa * 10^exponent. */
 /* Java's Double.parseDouble: trims bytes <= ' ', takes NaN, Infinity, suffix dDfF, hex floats. */
 bool parse_double_java(const char *text, size_t size, double *out);
 bool parse_float_java(const char *text, size_t size, float *out);

@@ -262,6 +262,11 @@ static double double_of_bits(uint64_t bits)
     return value;
 }
 
+double double_of_decimal(uint64_t mantissa, int exponent)
+{
+    return double_of_bits(round_to_binary(mantissa, exponent, &format_double));
+}
+
 bool parse_double(const char *text, size_t size, double *out)
 {
     static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,

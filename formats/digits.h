@@ -67,17 +67,20 @@ static ALWAYS_INLINE const uint8_t *fast_digits(const uint8_t *p, struct fast_nu
     return p;
 }
 
-/* What stands behind an `e`, signed; *behind is NULL where that is no exponent. Four digits say enough: it is past all limits. */
-static NO_INLINE UNUSED int32_t fast_exponent(const uint8_t *p, const uint8_t **behind)
+/* Adds what stands behind the `e` at p to the number's exponent; NULL: that is no exponent, or one of very many digits. Four say enough: that is past
+ * all limits. */
+static ALWAYS_INLINE const uint8_t *add_exponent(const uint8_t *p, struct fast_number *number)
 {
+    p++;
     bool negative = *p == '-';
-    p += *p == '-' || *p == '+';
+    p += (*p == '-') | (*p == '+');
     const uint8_t *start = p;
     int32_t exponent = 0;
     for (; *p >= '0' && *p <= '9'; p++)
         if (exponent < 1000) exponent = exponent * 10 + (*p - '0');
-    *behind = p > start ? p : NULL;
-    return negative ? -exponent : exponent;
+    number->exponent += negative ? -exponent : exponent;
+    number->integer = false;
+    return p > start && p - start <= 18 ? p : NULL;
 }
 
 /* A number of the strict grammar; NULL: it is none. What follows it is for the caller to look at. */
@@ -96,12 +99,7 @@ static ALWAYS_INLINE const uint8_t *fast_number(const uint8_t *p, struct fast_nu
         read.integer = false;
     }
     read.big = read.digits > 18;
-    if (UNLIKELY((*p | 0x20) == 'e')) {
-        const uint8_t *behind;
-        read.exponent += fast_exponent(p + 1, &behind);
-        read.integer = false;
-        p = behind;
-    }
+    if (UNLIKELY((*p | 0x20) == 'e')) p = add_exponent(p, &read);
     *number = read;
     return p;
 }

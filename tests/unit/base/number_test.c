@@ -74,6 +74,21 @@ static void doubles_are_read_as_the_c_library_reads_them(void **state)
     }
 }
 
+static void mantissas_of_64_bits_are_rounded_as_the_c_library_does(void **state)
+{
+    (void)state;
+    start_random();
+    char text[64];
+    for (int i = 0; i < 50000; i++) {
+        uint64_t mantissa = next_random() >> next_random() % 64;
+        if (i % 4 == 0) mantissa = (UINT64_C(1) << 53) + (next_random() % 64) - 32;
+        int exponent = (int)(next_random() % (i % 2 ? 60 : 760)) - (i % 2 ? 30 : 380);
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)mantissa, exponent);
+        double wanted = strtod(text, NULL), got = double_of_decimal(mantissa, exponent);
+        if (memcmp(&wanted, &got, sizeof got) != 0) fail_msg("%s: %.17g, not %.17g", text, got, wanted);
+    }
+}
+
 static void midpoints_of_many_digits_round_to_even(void **state)
 {
     (void)state;
@@ -293,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles_are_read_as_the_c_library_reads_them),
+        cmocka_unit_test(mantissas_of_64_bits_are_rounded_as_the_c_library_does),
         cmocka_unit_test(midpoints_of_many_digits_round_to_even),
         cmocka_unit_test(garbage_is_no_number),
         cmocka_unit_test(javas_doubles_have_words_suffixes_and_hex),

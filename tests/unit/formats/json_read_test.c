@@ -437,6 +437,56 @@ static uint32_t dice(uint32_t sides)
     return (uint32_t)(seed >> 33) % sides;
 }
 
+static void random_digits(struct buffer *out, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) buffer_byte(out, (uint8_t)('0' + dice(dice(4) ? 10 : 1)));
+}
+
+/* Any number of the grammar, with digits and exponents about the limits of what is read at once. */
+static void random_number(struct buffer *out)
+{
+    if (dice(2)) buffer_text(out, "-");
+    if (dice(4)) {
+        buffer_byte(out, (uint8_t)('1' + dice(9)));
+        random_digits(out, dice(dice(3) ? 10 : 22));
+    } else {
+        buffer_text(out, "0");
+    }
+    buffer_text(out, ".");
+    random_digits(out, 1 + dice(dice(3) ? 10 : 25));
+    if (dice(3) == 0) buffer_printf(out, "%s%s%0*u", dice(2) ? "e" : "E", dice(3) == 0 ? "" : dice(2) ? "+" : "-", (int)dice(dice(9) ? 3 : 24), dice(dice(2) ? 30 : 400));
+}
+
+static void doubles_are_the_nearest_ones(void **state)
+{
+    (void)state;
+    struct buffer text = {0}, wanted = {0}, number = {0}, rows = {0};
+    struct fixture fixture;
+    struct reader *reader;
+    struct range_outcome outcome;
+    seed = 99;
+    for (int i = 0; i < 40000; i++) {
+        buffer_clear(&number);
+        random_number(&number);
+        char printed[DOUBLE_TEXT_MAX];
+        size_t size = print_double_java(strtod(buffer_string(&number), NULL), printed);
+        buffer_printf(&wanted, "%.*s\n", (int)size, printed);
+        buffer_printf(&text, "{\"d\":%s}\n", buffer_string(&number));
+    }
+    write_input(text.data, text.size);
+    for (int isa = CAREFUL; isa <= best_isa(); isa++) {
+        buffer_clear(&rows);
+        assert_true(open_fixture(&fixture, "d DOUBLE", NULL, &reader));
+        assert_true(read_file(&fixture, reader, isa, &outcome, &rows));
+        assert_string_equal(buffer_string(&rows), buffer_string(&wanted));
+        close_fixture(&fixture);
+    }
+    buffer_free(&text);
+    buffer_free(&wanted);
+    buffer_free(&number);
+    buffer_free(&rows);
+}
+
 static void random_blanks(struct buffer *out)
 {
     static const char *const blanks[] = {"", "", "", "", "", "", " ", " ", "\t", "  \t "};
@@ -654,6 +704,7 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(doubles_are_the_nearest_ones),
         cmocka_unit_test(records_become_what_spark_makes_of_them),
         cmocka_unit_test(wide_encodings_are_framed_by_unit),
         cmocka_unit_test(outcomes_count_every_record),
