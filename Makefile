@@ -29,7 +29,7 @@ OPTIMISE_san := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefi
 OPTIMISE_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 # A null pointer plus nothing is nothing: C2y says so, clang 14 does not yet.
 OPTIMISE_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-OPTIMISE_coverage := -O0 -g --coverage
+OPTIMISE_coverage := -O0 -g --coverage -DCOVERAGE
 CFLAGS ?=
 ALL_CFLAGS := -std=c17 -pthread -fPIC -fvisibility=default $(OPTIMISE_$(VARIANT)) $(WARNINGS) $(CFLAGS)
 LIBS := -llmdb -ljansson -lyaml -lzstd -lsnappy -llz4 -lbz2 -lz -lxxhash -lm -ldl -lpthread

@@ -29,19 +29,21 @@ int fcntl(int fd, int command, ...)
 }
 
 /* The child's counters would go with it. */
-void __gcov_dump(void) __attribute__((weak));
-void __gcov_reset(void) __attribute__((weak));
+#ifdef COVERAGE
+void __gcov_dump(void);
+void __gcov_reset(void);
 
 static void keep_counters(void)
 {
     bool counts = fault.counts;
     fault.counts = false;
-    if (__gcov_dump) {
-        __gcov_dump();
-        __gcov_reset();
-    }
+    __gcov_dump();
+    __gcov_reset();
     fault.counts = counts;
 }
+#else
+static void keep_counters(void) {}
+#endif
 
 int execvpe(const char *file, char *const *argv, char *const *environment)
 {

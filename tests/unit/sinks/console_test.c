@@ -108,6 +108,61 @@ static void a_batch_without_rows_prints_an_empty_table(void **state)
     world_free(world);
 }
 
+/* A task whose rows come in many chunks, some of them by a selection. */
+static void chunks_and_selections_are_printed_up_to_the_limit(void **state)
+{
+    (void)state;
+    static const char *const pairs[] = {"numRows", "7", NULL, NULL};
+    struct world *world = world_new("a INT, k STRING");
+    options_of(world, pairs);
+    void *sink = arena_alloc(world->arena, OPS->state_size);
+    struct batch_identity batch = batch_of(0, "digest");
+    struct manifest manifest;
+    assert_true(OPS->open(sink, &world->spec, &world->err) && OPS->stage_begin(sink, &batch, &world->err));
+    for (int task_number = 0; task_number < 2; task_number++) {
+        struct sink_task *task = OPS->task_new(sink, 0, &world->err);
+        for (int i = 0; i < 10; i++) {
+            uint32_t second[] = {1};
+            struct chunk chunk;
+            make_chunk(world, &chunk, rows, 2);
+            if (i == 1) {
+                chunk.selection = second;
+                chunk.selection_count = 1;
+            }
+            assert_true(OPS->task_add(task, &chunk, &world->err));
+            chunk.selection = NULL;
+            chunk_fini(&chunk);
+        }
+        assert_true(OPS->task_memory(task) > 0);
+        assert_true(OPS->task_finish(task, &world->err) && OPS->stage_append(sink, task, &world->err));
+        OPS->task_free(task);
+    }
+    assert_true(OPS->prepare(sink, world->arena, &manifest, &world->err));
+    assert_int_equal(manifest.rows, 38);
+    assert_contains(manifest.detail, "+\n|  1|   x|\n|  2|NULL|\n|  2|NULL|\n|  1|   x|\n|  2|NULL|\n|  1|   x|\n|  2|NULL|\n+---+----+\nonly showing top 7 rows\n");
+    OPS->close(sink);
+    world_free(world);
+}
+
+static void what_it_cannot_do_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "-1", "/5", "5x", "1048577", ":", "99999999999999999999999"};
+    struct world *world = world_new("a INT, k STRING");
+    options_of(world, NULL);
+    world_partition(world, "k", NULL);
+    assert_false(OPS->check(&world->spec, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_PARTITION_COLUMN);
+    world->spec.partition_count = 0;
+    for (size_t i = 0; i < COUNTOF(wrong); i++) {
+        const char *pairs[] = {"truncate", wrong[i], NULL, NULL};
+        options_of(world, pairs);
+        if (OPS->check(&world->spec, &world->err)) fail_msg("truncate %s", wrong[i]);
+        assert_int_equal(world->err.condition, COND_INLET_BAD_OPTION_VALUE);
+    }
+    world_free(world);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -115,6 +170,8 @@ int main(void)
         cmocka_unit_test(only_the_first_rows_of_the_first_tasks_are_printed),
         cmocka_unit_test(truncate_is_true_false_or_a_width),
         cmocka_unit_test(a_batch_without_rows_prints_an_empty_table),
+        cmocka_unit_test(chunks_and_selections_are_printed_up_to_the_limit),
+        cmocka_unit_test(what_it_cannot_do_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

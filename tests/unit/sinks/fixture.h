@@ -209,6 +209,7 @@ static void fill_column(struct column *column, const char *const *cells, size_t 
             bit_clear(column->validity, i);
             column->null_count++;
         }
+        if (column->type->kind == TYPE_BOOLEAN && cell && cell[0] == 't') bit_set(column->values, i);
         if (column->type->kind == TYPE_INT) ((int32_t *)column->values)[i] = cell ? atoi(cell) : 0;
         if (column->type->kind == TYPE_BIGINT) ((int64_t *)column->values)[i] = cell ? atoll(cell) : 0;
         if (column->type->kind == TYPE_TIMESTAMP || column->type->kind == TYPE_TIMESTAMP_NTZ) ((int64_t *)column->values)[i] = cell ? atoll(cell) : 0;

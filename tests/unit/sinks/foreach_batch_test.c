@@ -183,6 +183,61 @@ static void a_second_stop_kills_the_whole_group(void **state)
     world_free(world);
 }
 
+static void what_it_cannot_do_is_refused_by_check_and_open(void **state)
+{
+    (void)state;
+    static const char *const none[] = {NULL};
+    struct world *world = foreach_world("true");
+    void *sink = arena_alloc(world->arena, OPS->state_size);
+    struct sink_spec good = world->spec;
+    world_partition(world, "k", NULL);
+    assert_false(OPS->check(&world->spec, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_PARTITION_COLUMN);
+    assert_false(OPS->open(sink, &world->spec, &world->err));
+    for (int i = 0; i < 2; i++) {
+        world->spec = good;
+        world->spec.command = i ? none : NULL;
+        assert_false(OPS->check(&world->spec, &world->err));
+        assert_int_equal(world->err.condition, COND_INLET_MISSING_KEY);
+    }
+    world->spec = good;
+    world->spec.work_dir = NULL;
+    assert_false(OPS->open(sink, &world->spec, &world->err));
+    world->spec = good;
+    world->spec.work_dir = arena_printf(world->arena, "%s/file/work", world->folder);
+    assert_true(file_replace(path_join(world->arena, world->folder, "file"), slice_text(""), &world->err));
+    assert_false(OPS->open(sink, &world->spec, &world->err));
+    assert_true(error_is_set(&world->err));
+    world_free(world);
+}
+
+static void rows_that_are_not_those_that_were_prepared_are_not_given(void **state)
+{
+    (void)state;
+    struct world *world = foreach_world("touch called");
+    world->spec.query_name = NULL;
+    void *sink = open_sink(world);
+    struct batch_identity batch = batch_of(3, "digest");
+    struct manifest manifest = prepare_rows(world, sink, batch, rows, 2), two = manifest;
+    const char *staged = path_join(world->arena, world->spec.work_dir, manifest.files[0].staged);
+    two.count = 2;
+    assert_false(OPS->publish(sink, &batch, &two, &world->err));
+    assert_contains(world->err.message, "in 2 files");
+    assert_int_equal(truncate(staged, 5), 0);
+    assert_false(OPS->publish(sink, &batch, &manifest, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_DAMAGED_FILE);
+    assert_contains(world->err.context, "giving batch 3 to foreachBatch");
+    assert_int_equal(unlink(staged), 0);
+    assert_false(OPS->publish(sink, &batch, &manifest, &world->err));
+    assert_contains(world->err.message, "could not open the batch's rows");
+    assert_int_not_equal(access(path_join(world->arena, world->folder, "called"), F_OK), 0);
+    manifest = prepare_rows(world, sink, batch, rows, 2);
+    assert_true(OPS->publish(sink, &batch, &manifest, &world->err));
+    assert_int_equal(access(path_join(world->arena, world->folder, "called"), F_OK), 0);
+    OPS->close(sink);
+    world_free(world);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -193,6 +248,8 @@ int main(void)
         cmocka_unit_test(a_command_that_is_not_there_is_named),
         cmocka_unit_test(a_command_that_does_not_read_or_leaves_a_child_is_no_trouble),
         cmocka_unit_test(a_second_stop_kills_the_whole_group),
+        cmocka_unit_test(what_it_cannot_do_is_refused_by_check_and_open),
+        cmocka_unit_test(rows_that_are_not_those_that_were_prepared_are_not_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,123 @@ static void a_folder_name_that_no_file_system_takes_is_an_error_while_staging(vo
     world_free(world);
 }
 
+static bool split_cells(struct world *world, const struct partition_layout *layout, struct chunk *chunk, struct partition_split **split,
+                        const struct partition_rows **groups, size_t *count)
+{
+    *split = partition_split_new(layout);
+    error_clear(&world->err);
+    return partition_split_chunk(*split, chunk, world->context.budget, groups, count, &world->err);
+}
+
+static void booleans_and_selected_rows_are_sorted(void **state)
+{
+    (void)state;
+    struct world *world = world_new("k BOOLEAN, a INT");
+    struct partition_layout layout;
+    const char *names[] = {"k"};
+    static const char *const cells[] = {"true", "0", "false", "1", NULL, "2", "true", "3", "false", "4"};
+    uint32_t selection[] = {1, 3, 4};
+    assert_true(layout_of(world, names, 1, &layout));
+    struct chunk chunk;
+    struct partition_split *split;
+    const struct partition_rows *groups;
+    size_t count;
+    make_chunk(world, &chunk, cells, 5);
+    assert_true(split_cells(world, &layout, &chunk, &split, &groups, &count));
+    assert_int_equal(count, 3);
+    partition_split_free(split);
+    chunk.selection = selection;
+    chunk.selection_count = 3;
+    assert_true(split_cells(world, &layout, &chunk, &split, &groups, &count));
+    assert_int_equal(count, 2);
+    assert_string_equal(partition_split_key(split, groups[0].partition)->folder, "k=false");
+    assert_int_equal(groups[0].count, 2);
+    assert_int_equal(groups[0].rows[0], 1);
+    assert_int_equal(groups[0].rows[1], 4);
+    assert_string_equal(partition_split_key(split, groups[1].partition)->folder, "k=true");
+    assert_int_equal(groups[1].rows[0], 3);
+    chunk.selection = NULL;
+    partition_split_free(split);
+    chunk_fini(&chunk);
+    world_free(world);
+}
+
+static void a_column_that_could_be_either_is_refused_as_ambiguous(void **state)
+{
+    (void)state;
+    struct world *world = world_new("k STRING, K INT, a INT");
+    struct partition_layout layout;
+    const char *names[] = {"k"};
+    world->session.case_sensitive = false;
+    assert_false(layout_of(world, names, 1, &layout));
+    assert_string_equal(world->err.message, "Partition column k is ambiguous in existing columns (k, K, a)");
+    world->session.case_sensitive = true;
+    assert_true(layout_of(world, names, 1, &layout));
+    world_free(world);
+}
+
+static void folders_deeper_than_paths_can_be_are_an_error_while_staging(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 9 };
+    static const char ddl[] = "a STRING, b STRING, c STRING, d STRING, e STRING, f STRING, g STRING, h STRING, i STRING, n INT";
+    struct world *world = world_new(ddl);
+    const char *names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"}, *cells[COLUMNS + 1];
+    char text[241];
+    struct partition_layout layout;
+    assert_true(layout_of(world, names, COLUMNS, &layout));
+    memset(text, 'x', sizeof text);
+    text[240] = 0;
+    for (int i = 0; i < COLUMNS; i++) cells[i] = text;
+    cells[COLUMNS] = "1";
+    struct chunk chunk;
+    struct partition_split *split;
+    const struct partition_rows *groups;
+    size_t count;
+    make_chunk(world, &chunk, cells, 1);
+    assert_false(split_cells(world, &layout, &chunk, &split, &groups, &count));
+    assert_int_equal(world->err.condition, COND_TASK_WRITE_FAILED);
+    assert_contains(world->err.message, "have a path of 2186 bytes");
+    partition_split_free(split);
+    chunk_fini(&chunk);
+    world_free(world);
+}
+
+static bool print_text(const struct column *column, size_t row, struct buffer *out)
+{
+    uint32_t start = (uint32_t)column->offsets[row], end = (uint32_t)column->offsets[row + 1];
+    if (end - start == 2) return false; /* One that it takes for null. */
+    buffer_append(out, column->data + start, end - start);
+    return true;
+}
+
+static void values_beside_the_names_are_json_and_hold_no_nul(void **state)
+{
+    (void)state;
+    struct world *world = world_new("k STRING, l STRING, a INT");
+    struct partition_layout layout;
+    const char *names[] = {"k", "l"};
+    static const char *const cells[] = {"x\"y", NULL, "1", "no", "", "2", "1?1", "z", "3"};
+    assert_true(layout_of(world, names, 2, &layout));
+    layout.print_value = print_text;
+    struct chunk chunk;
+    struct partition_split *split;
+    const struct partition_rows *groups;
+    size_t count;
+    make_chunk(world, &chunk, cells, 3);
+    assert_true(split_cells(world, &layout, &chunk, &split, &groups, &count));
+    assert_string_equal(partition_split_key(split, 0)->values, "[\"x\\\"y\",null]");
+    assert_string_equal(partition_split_key(split, 1)->values, "[null,null]");
+    assert_string_equal(partition_split_key(split, 2)->values, "[\"1?1\",\"z\"]");
+    partition_split_free(split);
+    *(uint8_t *)memchr(chunk.columns[0].data, '?', 8) = 0;
+    assert_false(split_cells(world, &layout, &chunk, &split, &groups, &count));
+    assert_string_equal(world->err.message, "a value of partition column k holds a NUL character");
+    partition_split_free(split);
+    chunk_fini(&chunk);
+    world_free(world);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -154,6 +271,10 @@ int main(void)
         cmocka_unit_test(folders_are_named_as_spark_names_them),
         cmocka_unit_test(rows_are_sorted_stably_and_numbers_last_over_chunks),
         cmocka_unit_test(a_folder_name_that_no_file_system_takes_is_an_error_while_staging),
+        cmocka_unit_test(booleans_and_selected_rows_are_sorted),
+        cmocka_unit_test(a_column_that_could_be_either_is_refused_as_ambiguous),
+        cmocka_unit_test(folders_deeper_than_paths_can_be_are_an_error_while_staging),
+        cmocka_unit_test(values_beside_the_names_are_json_and_hold_no_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
