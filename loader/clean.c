@@ -116,6 +116,10 @@ static bool take_aside(struct cleaner *cleaner, const struct ledger_input *file,
 {
     struct stat info;
     cleaner->resumed = lstat(aside, &info) == 0;
+    if (!cleaner->resumed && errno != ENOENT && errno != ENOTDIR) {
+        *out = failed(cleaner, "look up", aside);
+        return false;
+    }
     if (cleaner->resumed) { /* An earlier attempt got this far. */
         if (is_same(&info, file)) return true;
         if (rename_noreplace(aside, path) != 0) {
@@ -136,7 +140,11 @@ static bool take_aside(struct cleaner *cleaner, const struct ledger_input *file,
         *out = errno == ENOENT ? outcome(CLEAN_GONE, NULL, NULL) : failed(cleaner, "take aside", path);
         return false;
     }
-    if (lstat(aside, &info) == 0 && is_same(&info, file)) return true;
+    if (lstat(aside, &info) != 0) {
+        *out = give_back(cleaner, aside, path, "look up", aside);
+        return false;
+    }
+    if (is_same(&info, file)) return true;
     if (rename_noreplace(aside, path) != 0) *out = failed(cleaner, "put back", aside);
     else *out = outcome(CLEAN_KEPT, NULL, "the file was changed or replaced after it was read");
     return false;
