@@ -348,9 +348,19 @@ static bool is_lost(const struct cleaner *cleaner, struct error *err)
     return true;
 }
 
+/* Forgets what was made for the files at hand; what is dirty has been synced. */
+static void next_slice(struct cleaner *cleaner)
+{
+    cleaner->last_made = cleaner->last_plain = NULL;
+    cleaner->dirty = NULL;
+    cleaner->dirty_count = cleaner->dirty_capacity = 0;
+    arena_reset(cleaner->arena);
+    cleaner->load_root = load_root(cleaner->arena, cleaner->reader->load[0]);
+}
+
 static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct clean_result_counts *counts, struct error *err)
 {
-    struct ledger_input *files;
+    struct ledger_input *files, last;
     const struct ledger_input *after = NULL;
     size_t count;
     do { /* All of them: those that fail for good must not stand before the others. */
@@ -363,7 +373,11 @@ static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct
             if (result.result == CLEAN_RETRY) continue;
             if (!sync_dirty(cleaner, err) || !ledger_cleaned_retry(ledger, files[i].source_id, files[i].ordinal, &result, err)) return false;
         }
-        if (count) after = &files[count - 1];
+        if (!count) break;
+        last = files[count - 1]; /* Its numbers are asked for, not its texts. */
+        after = &last;
+        if (!sync_dirty(cleaner, err)) return false;
+        next_slice(cleaner);
     } while (count == CLEAN_SLICE);
     return true;
 }
@@ -389,11 +403,7 @@ static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t
         if (!ledger_cleaned(ledger, cleaning.batch_id, results, cleaning.file_count, cleaning.file_count < CLEAN_SLICE,
                             settings->clean == CLEAN_DELETE ? NULL : settings->clean_directory, path_base, err)) return false;
         done += (int64_t)cleaning.file_count;
-        cleaner->last_made = cleaner->last_plain = NULL;
-        cleaner->dirty = NULL;
-        cleaner->dirty_count = cleaner->dirty_capacity = 0;
-        arena_reset(arena);
-        cleaner->load_root = load_root(arena, cleaner->reader->load[0]);
+        next_slice(cleaner);
         path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
     }
     return true;

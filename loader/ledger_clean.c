@@ -238,13 +238,22 @@ bool ledger_cleaning_skip(struct ledger *ledger, struct error *err)
 
 /* --- Retries -------------------------------------------------------------------------------------------------- */
 
-static bool retry_input(struct kv_txn *txn, struct slice key, struct batch_walk *walk, struct error *err)
+/* The file in the run at hand, where it is in that one; neighbours share a run. */
+static struct run_file *file_in_run(const struct run *run, uint32_t source_id, int64_t ordinal)
+{
+    if (!run->count || run->source_id != source_id) return NULL;
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->files[i].ordinal == ordinal) return &run->files[i];
+    }
+    return NULL;
+}
+
+static bool retry_input(struct kv_txn *txn, struct slice key, struct batch_walk *walk, struct run *run, struct error *err)
 {
     uint32_t source_id = (uint32_t)key_read(key, 0, 2);
     int64_t ordinal = (int64_t)key_read(key, 2, 8);
-    struct run run;
-    struct run_file *file;
-    if (!runs_find(txn, TABLE_DONE, source_id, ordinal, walk->arena, &run, &file, err)) return false;
+    struct run_file *file = file_in_run(run, source_id, ordinal);
+    if (!file && !runs_find(txn, TABLE_DONE, source_id, ordinal, walk->arena, run, &file, err)) return false;
     if (!file) return damaged(err, "a file to be cleaned again is not among the committed ones");
     const char *directory;
     if (!directory_cached(&walk->directories, txn, file->directory_id, &directory, err)) return false;
@@ -265,10 +274,11 @@ bool ledger_cleaning_retries(struct ledger *ledger, const struct ledger_input *a
     walk.files = ARENA_ARRAY(arena, struct ledger_input, walk.capacity + 1);
     struct kv_cursor *cursor = ok && rows ? kv_cursor_open(txn, TABLE_RETRIES, err) : NULL;
     struct kv_row row = {.found = false};
+    struct run run = {.count = 0};
     struct key start = key_of_ordinal(after ? after->source_id : 0, after ? after->ordinal + 1 : 0);
     if (rows) ok = ok && cursor && kv_seek(cursor, key_slice(&start), &row, err);
     while (ok && row.found && walk.count < walk.capacity) {
-        ok = retry_input(txn, row.key, &walk, err) && kv_next(cursor, &row, err);
+        ok = retry_input(txn, row.key, &walk, &run, err) && kv_next(cursor, &row, err);
     }
     kv_cursor_close(cursor);
     kv_read_end(txn);

@@ -34,26 +34,6 @@ def plan_and_fail(*good, reader=None, **more):
     equal({f["state"] for f in files()}, {"planned"}, "states")
     pipeline(reader=reader, **more)
 
-def measured(*words, limit=256 << 20, code=0):
-    """Runs inlet and watches its private memory."""
-    p = subprocess.Popen([INLET, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    peak = 0
-    while p.poll() is None:
-        try:
-            with open(f"/proc/{p.pid}/status") as f:
-                for line in f:
-                    if line.startswith("RssAnon:"):
-                        peak = max(peak, int(line.split()[1]) << 10)
-        except OSError:
-            pass
-        time.sleep(0.005)
-    out, err = p.communicate()
-    result = Result(p.returncode, out.decode(), err.decode())
-    equal(p.returncode, code, repr(result))
-    if "build/san" not in INLET and "build/tsan" not in INLET:
-        assert peak < limit, f"peak of private memory: {peak >> 20} MB"
-    return result
-
 def sparse_line(path, size, before=b'{"a":7,"b":"', after=b'"}\n' + GOOD.encode()):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as f:

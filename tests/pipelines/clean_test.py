@@ -194,6 +194,16 @@ def archive_not_writable():
     equal(tree("landing"), set())
 
 @test
+def memory_of_what_cannot_be_cleaned():
+    """Memory does not grow with the number of files that wait to be cleaned again"""
+    write("archive", "a file in the way")
+    for i in range(4000): write(f"landing/{i}.json", row(i))
+    archive()
+    once()
+    measured("once", "--quiet", "p.yaml", limit=48 << 20)
+    equal(len(tree("landing")), 4000)
+
+@test
 def failed_batch_keeps():
     """Nothing of a batch that failed, or of a file that failed, is cleaned"""
     archive(reader={"mode": "FAILFAST"})

@@ -2,7 +2,7 @@
 
 Environment: INLET (the program), PYTHON (this interpreter, with pyarrow, duckdb, deltalake), INLET_SEED (repeats a random run).
 """
-import contextlib, json, os, random, shutil, subprocess, sys, tempfile, traceback
+import contextlib, json, os, random, re, shutil, subprocess, sys, tempfile, time, traceback
 
 INLET = os.path.abspath(os.environ.get("INLET", os.path.join(os.path.dirname(__file__), "../../build/inlet")))
 SEED = int(os.environ.get("INLET_SEED", random.SystemRandom().randrange(1 << 31)))
@@ -60,6 +60,26 @@ def inlet(*words, env=None, timeout=120, cwd=None, stdin=subprocess.DEVNULL):
     assert p.returncode >= 0, f"killed by signal {-p.returncode}\n{result}"
     for word in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer", "internal error"):
         assert word not in result.err, result
+    return result
+
+def measured(*words, limit=256 << 20, code=0):
+    """Runs inlet and watches its private memory."""
+    p = subprocess.Popen([INLET, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    peak = 0
+    while p.poll() is None:
+        try:
+            with open(f"/proc/{p.pid}/status") as f:
+                for line in f:
+                    if line.startswith("RssAnon:"):
+                        peak = max(peak, int(line.split()[1]) << 10)
+        except OSError:
+            pass
+        time.sleep(0.005)
+    out, err = p.communicate()
+    result = Result(p.returncode, out.decode(), err.decode())
+    equal(p.returncode, code, repr(result))
+    if not re.search("build/(san|tsan|coverage)|valgrind", INLET):
+        assert peak < limit, f"peak of private memory: {peak >> 20} MB"
     return result
 
 def once(*words, code=0, **more):
