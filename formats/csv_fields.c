@@ -289,17 +289,12 @@ static NO_INLINE bool grow_text(struct csv_rows *rows, uint32_t index, size_t si
 
 static ALWAYS_INLINE bool put_text(struct csv_rows *rows, uint32_t index, const uint8_t *text, size_t size)
 {
+    if (LIKELY(size <= CSV_TEXT_SHORT) && LIKELY(csv_put_short_text(rows, index, text, size))) return true;
     struct column *column = &rows->columns[index];
     uint32_t row = rows->row;
     size_t start = (size_t)column->offsets[row], end = start + size;
     if (UNLIKELY(end > rows->room[index]) && !grow_text(rows, index, end)) return false;
-    uint8_t *to = column->data + start;
-    if (LIKELY(size <= 32)) { /* Both sides have 64 bytes behind them. */
-        memcpy(to, text, 16);
-        memcpy(to + 16, text + 16, 16);
-    } else {
-        memcpy(to, text, size);
-    }
+    memcpy(column->data + start, text, size);
     column->offsets[row + 1] = (int32_t)end;
     return true;
 }

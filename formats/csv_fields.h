@@ -43,3 +43,14 @@ static inline bool csv_is_null_value(const struct csv_settings *settings, const 
 {
     return size == settings->null_value.size && (size == 0 || memcmp(text, settings->null_value.data, size) == 0);
 }
+/* Text of CSV_TEXT_SHORT bytes at most, where the column has room for it. */
+enum { CSV_TEXT_SHORT = 32 };
+static ALWAYS_INLINE bool csv_put_short_text(struct csv_rows *rows, uint32_t index, const uint8_t *text, size_t size)
+{
+    struct column *column = &rows->columns[index];
+    size_t start = (size_t)column->offsets[rows->row], end = start + size;
+    if (UNLIKELY(end > rows->room[index])) return false;
+    memcpy(column->data + start, text, CSV_TEXT_SHORT); /* Both sides have 64 bytes behind them. */
+    column->offsets[rows->row + 1] = (int32_t)end;
+    return true;
+}

@@ -77,6 +77,7 @@ static void prepare_fast_path(struct reader *reader)
     if (s->separator_count > 1 && (s->ignore_leading || s->ignore_trailing)) plain = false;
     reader->marks = (struct csv_marks){{first, others[0], others[1], others[2]}};
     reader->fast = plain;
+    reader->usual = s->separator_size == 1 && !s->ignore_leading && !s->ignore_trailing && s->chars_max < 0;
     reader->fast_stream = plain && s->multi_line && !s->ignore_leading && !s->ignore_trailing;
     reader->stops_early = reader->pruned && !s->multi_line && s->unescaped != UNESCAPED_RAISE_ERROR;
 }

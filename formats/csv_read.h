@@ -22,6 +22,7 @@ struct reader {
     bool plain_words;              /* See csv_rows. */
     struct csv_marks marks;
     bool fast;                     /* The fast path knows these settings. */
+    bool usual;                    /* These are one separator of one byte, no trimming, no limit of a field. */
     bool fast_stream;              /* And may be tried on multiLine files. */
 };
 

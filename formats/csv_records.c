@@ -283,26 +283,35 @@ static ALWAYS_INLINE size_t trimmed_end(const uint8_t *text, size_t start, size_
     return end;
 }
 
+/* csv_put, whose way for text is here: half the fields are, and a call costs as much. */
+static ALWAYS_INLINE bool put_field(struct csv_rows *rows, const struct csv_target *target, const uint8_t *text, size_t size)
+{
+    bool fits = target->kind == CSV_TEXT && size <= CSV_TEXT_SHORT && size != rows->settings->null_value.size;
+    if (fits && csv_put_short_text(rows, target->column, text, size)) return true;
+    return csv_put(rows, target, text, size);
+}
+
 enum fast { FAST_GOOD, FAST_BAD, FAST_OPEN, FAST_ODD };
 
 /* Fields without quotes, and quoted ones, straight into the columns. OPEN: the record ends inside quotes. ODD: the careful path must
- * read it. The row must be taken back then. */
-static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
+ * read it. The row must be taken back then. `usual`, a constant where this is inlined: see reader.usual. */
+static ALWAYS_INLINE enum fast fast_fields_of(struct scan *scan, size_t *count, bool usual)
 {
     const struct reader *reader = scan->reader;
     const struct csv_settings *s = &reader->settings;
     const uint8_t *text = scan->record.text.data;
-    const size_t size = scan->record.text.size, separator_size = s->separator_size;
+    const size_t size = scan->record.text.size, separator_size = usual ? 1 : s->separator_size;
     const size_t used = reader->used_count;
     const bool stops_early = reader->stops_early && (int64_t)size < s->columns_max && s->chars_max < 0;
-    const size_t chars_max = s->chars_max < 0 ? SIZE_MAX : (size_t)s->chars_max;
+    const size_t chars_max = usual || s->chars_max < 0 ? SIZE_MAX : (size_t)s->chars_max;
     struct marks m = {.scan = scan, .text = text, .size = size};
+    const uint8_t separator = s->separator_bytes[0];
     bool good = true;
     size_t start = 0, index = 0;
     for (;; index++) {
         const struct csv_target *target = &reader->targets[index < used ? index : reader->field_count];
         size_t end;
-        if (s->ignore_leading)
+        if (!usual && s->ignore_leading)
             while (start < size && text[start] <= ' ' && text[start] != s->quote && !is_separator(s, text, start, size)) start++;
         if (start < size && text[start] == s->quote) {
             struct quoted quoted;
@@ -314,14 +323,14 @@ static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
             struct slice value = {text + start + 1, quoted.close - start - 1};
             if (UNLIKELY(quoted.escapes)) value = without_escapes(scan, value);
             if (value.size == 0) value = s->empty_value;
-            good &= csv_put(&scan->rows, target, value.data, value.size);
+            good &= put_field(&scan->rows, target, value.data, value.size);
         } else {
-            while ((end = mark(&m)) < size && (end < start || !is_separator(s, text, end, size))) m.at++;
-            size_t stop = s->ignore_trailing ? trimmed_end(text, start, end) : end;
+            while ((end = mark(&m)) < size && (end < start || !(usual ? text[end] == separator : is_separator(s, text, end, size)))) m.at++;
+            size_t stop = !usual && s->ignore_trailing ? trimmed_end(text, start, end) : end;
             if (UNLIKELY(end - start > chars_max)) return FAST_ODD;
             if (UNLIKELY(separator_size > 1 && end == size && end > start && text[end - 1] == s->quote)) return FAST_ODD; /* Spark doubles it. */
             if (stop > start) {
-                good &= csv_put(&scan->rows, target, text + start, stop - start);
+                good &= put_field(&scan->rows, target, text + start, stop - start);
             } else if (end > start && end == size) { /* Trimmed away at the end of a record: the empty value. */
                 good &= csv_put(&scan->rows, target, s->empty_value.data, s->empty_value.size);
             } else if (target->kind != CSV_SKIP) {
@@ -336,6 +345,11 @@ static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
     *count = index + 1;
     if ((int64_t)*count > s->columns_max) return FAST_ODD;
     return good ? FAST_GOOD : FAST_BAD;
+}
+
+static ALWAYS_INLINE enum fast fast_fields(struct scan *scan, size_t *count)
+{
+    return LIKELY(scan->reader->usual) ? fast_fields_of(scan, count, true) : fast_fields_of(scan, count, false);
 }
 
 /* The row's values are in the columns. */
