@@ -2,17 +2,15 @@
 
 INLET_CRASH=all enumerates every point; otherwise a sample that takes about INLET_CRASH_SECONDS (default 60).
 INLET_SEED repeats a sample. INLET_CRASH_ONLY=workload[:side:N] runs one workload, or one point of it."""
-import concurrent.futures, os, random, sys, time
+import os, random, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
 from harness import *
 from lib import test, main, SEED, Skip
 import lib
 
-ALL = os.environ.get("INLET_CRASH") == "all"
 SECONDS = float(os.environ.get("INLET_CRASH_SECONDS", "60"))
 TWICE = int(os.environ.get("INLET_CRASH_PAIRS", "500"))
 ONLY = os.environ.get("INLET_CRASH_ONLY", "")
-JOBS = int(os.environ.get("INLET_CRASH_JOBS", "2" if ALL else "1"))
 
 WORKLOADS = [Workload(f"{sink}-{clean or 'keep'}", sink, clean) for sink in ("parquet", "json", "csv", "delta") for clean in (None, "archive", "delete")]
 WORKLOADS += [
@@ -36,40 +34,21 @@ def points_of(workload, count, rng):
 
 def kill_everywhere(workload):
     if ONLY and ONLY.split(":")[0] != workload.name: raise Skip("not asked for")
-    deadline = time.monotonic() + SECONDS / len(WORKLOADS)
-    reference = Reference(workload)
-    again = Reference(workload)
+    reference, again = aside(lambda: (Reference(workload), Reference(workload)))
     if workload.sink != "foreachBatch":  # Its command's files are named by process.
         lib.equal(again.order, reference.order, "the calls of a second undisturbed run")
     lib.equal(again.count, reference.count, "the number of calls of a second undisturbed run")
     assert not reference.breaches, "order of syncs:\n" + "\n".join(reference.breaches)
     points = points_of(workload, reference.count, random.Random(f"{SEED} {workload.name}"))
-    faults, done = [], 0
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        running = []
-        for side, number in points:
-            if not (ALL or ONLY) and time.monotonic() > deadline: break
-            running.append(pool.submit(kill_at, workload, reference, side, number))
-            if len(running) >= JOBS:
-                fault = running.pop(0).result()
-                done += 1
-                if fault: faults.append(fault)
-        for last in running:
-            done += 1
-            if last.result(): faults.append(last.result())
-    print(f"# {workload.name}: {done} of {2 * reference.count} kills, {len(faults)} faults" + ("" if ALL else f", seed {SEED}"), flush=True)
-    assert not faults, f"{len(faults)} faults; the first:\n" + "\n".join(faults[:int(os.environ.get("INLET_CRASH_SHOW", "5"))])
+    done, faults = try_points(points, lambda side, number: kill_at(workload, reference, side, number), None if ALL or ONLY else SECONDS / len(WORKLOADS))
+    report(workload, f"{done} of {2 * reference.count} kills", faults)
 
 def kill_recovery(workload):
     if ONLY: raise Skip("not asked for")
-    deadline = time.monotonic() + SECONDS / len(WORKLOADS)
-    reference, rng, done, faults = Reference(workload), random.Random(f"{SEED} twice {workload.name}"), 0, []
-    while done < TWICE if ALL else time.monotonic() < deadline:
-        fault = kill_twice(workload, reference, rng)
-        done += 1
-        if fault: faults.append(fault)
-    print(f"# {workload.name}: {done} pairs of kills, {len(faults)} faults, seed {SEED}", flush=True)
-    assert not faults, f"{len(faults)} faults; the first:\n" + "\n".join(faults[:5])
+    reference = aside(lambda: Reference(workload))
+    done, faults = try_points([(i,) for i in range(TWICE)], lambda i: kill_twice(workload, reference, random.Random(f"{SEED} twice {workload.name} {i}")),
+                              None if ALL else SECONDS / len(WORKLOADS))
+    report(workload, f"{done} pairs of kills" + (f", seed {SEED}" if ALL else ""), faults)
 
 def add_twice(workload):
     def run(): kill_recovery(workload)

@@ -2,7 +2,7 @@
 
 A workload is deterministic (INLET_THREADS=1, fixed names and times), so that call N of one run is call N of the next. Everything
 lies in memory (INLET_CRASH_DIR, default /dev/shm). CRASHPOINT names the tracer."""
-import csv, glob, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile
+import csv, glob, hashlib, io, json, multiprocessing, os, pickle, re, shutil, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
 import lib, tracelint
 
@@ -10,6 +10,9 @@ CRASHPOINT = os.path.abspath(os.environ.get("CRASHPOINT", os.path.join(os.path.d
 MEMORY = os.environ.get("INLET_CRASH_DIR", "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
 ENVIRONMENT = {**os.environ, "TZ": "UTC", "INLET_THREADS": "1"}
 TIMEOUT = 60
+ALL = os.environ.get("INLET_CRASH") == "all"
+SHOW = int(os.environ.get("INLET_CRASH_SHOW", "5"))
+JOBS = int(os.environ.get("INLET_CRASH_JOBS", os.cpu_count() if ALL else 1))
 EVERYTHING = "create,write,sync,truncate,rename,link,unlink,mkdir,rmdir,attribute"
 COMMAND = ["sh", "-c", "cat > got/.$INLET_BATCH_ID && mv got/.$INLET_BATCH_ID got/$INLET_BATCH_ID-$$"]
 
@@ -29,6 +32,40 @@ def use_program(path):
     """From here on another build is under test."""
     global PROGRAM
     PROGRAM = path
+
+# The same bytes are read once: between two looks most files, and the log of most tables, are what they were.
+KNOWN = {}
+
+def known(key, read):
+    if key not in KNOWN:
+        if len(KNOWN) > 20000: KNOWN.clear()
+        KNOWN[key] = read()
+    return KNOWN[key]
+
+def read_rows(data, sink):
+    if sink in ("parquet", "delta"):
+        import pyarrow, pyarrow.parquet as parquet
+        return parquet.ParquetFile(pyarrow.BufferReader(data)).read(columns=["a"]).column(0).to_pylist()
+    text = data.decode()
+    if sink == "json": return [json.loads(line)["a"] for line in io.StringIO(text)]
+    return [int(row["a"]) for row in csv.DictReader(io.StringIO(text, newline=""))]
+
+def rows_of_file(name, sink):
+    with open(name, "rb") as f: data = f.read()
+    return known((sink, hashlib.md5(data).digest()), lambda: read_rows(data, sink))
+
+def files_of_table(path):
+    """Names and sizes of a Delta table's files; what they are hangs on its log alone."""
+    names = sorted(glob.glob(path + "/_delta_log/*"))
+    if not any(name.endswith(".json") for name in names): return []
+    def read():
+        import deltalake
+        actions = deltalake.DeltaTable(path).get_add_actions(flatten=True)
+        return list(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist()))
+    digest = hashlib.md5()
+    for name in names:
+        with open(name, "rb") as f: digest.update(f"{os.path.basename(name)} {os.fstat(f.fileno()).st_size}\0".encode() + f.read())
+    return known(("log", digest.digest()), read)
 
 class Workload:
     """One pipeline over a few source files."""
@@ -84,28 +121,15 @@ class Workload:
 
     def data_files(self, folder):
         out = os.path.join(folder, "out")
-        if self.sink == "delta":
-            import deltalake
-            if not glob.glob(out + "/_delta_log/*.json"): return []
-            return sorted(path.replace("file://", "") if "/" in path[:8] else os.path.join(out, path) for path in deltalake.DeltaTable(out).file_uris())
-        return list(lib.sink_files(out))
+        if self.sink != "delta": return list(lib.sink_files(out))
+        files = [(os.path.join(out, name), size) for name, size in files_of_table(out)]
+        for path, size in files: assert os.path.getsize(path) == size, f"{path} has not the {size} bytes that the log says"
+        return sorted(path for path, _ in files)
 
     def rows(self, folder):
-        out = os.path.join(folder, "out")
         if self.sink == "foreachBatch":
             return [json.loads(line)["a"] for name in glob.glob(os.path.join(folder, "got/*")) for line in open(name)]
-        if self.sink == "delta":
-            return [row["a"] for row in lib.rows(out, "delta")] if glob.glob(out + "/_delta_log/*.json") else []
-        rows = []
-        for name in lib.sink_files(out):
-            if self.sink == "parquet":
-                import pyarrow.parquet as parquet
-                rows += parquet.ParquetFile(name).read(columns=["a"]).column(0).to_pylist()
-            elif self.sink == "json":
-                rows += [json.loads(line)["a"] for line in open(name)]
-            else:
-                rows += [int(row["a"]) for row in csv.DictReader(open(name, newline=""))]
-        return rows
+        return [a for name in self.data_files(folder) for a in rows_of_file(name, self.sink)]
 
     def contents(self, folder):
         """The bytes of the data files, without regard to names that hold random ids."""
@@ -281,6 +305,56 @@ def kill_twice(workload, reference, rng):
         return None
     except Exception as fault:
         return f"killed {first}, then {second}: {fault}"
+
+# --- Many points, over all cores ------------------------------------------------------------------------
+
+def apart(works):
+    """What the functions return, each run in a process of its own at the same time. Here no reader is ever started: its threads would not
+    be there behind a fork."""
+    import pyarrow.parquet, deltalake  # Once, not in every child.
+    pipes = []
+    for work in works:
+        get, put = os.pipe()
+        pipes.append((os.fork(), get))
+        if pipes[-1][0]:
+            os.close(put)
+            continue
+        try: answer = work()
+        except BaseException as what: answer = what if isinstance(what, AssertionError) else AssertionError(repr(what))
+        with open(put, "wb") as f: pickle.dump(answer, f)
+        os._exit(0)
+    answers = []
+    for child, get in pipes:
+        with open(get, "rb") as f: answers.append(f.read())
+        os.waitpid(child, 0)
+    answers = [pickle.loads(answer) if answer else AssertionError("a process of the test has died") for answer in answers]
+    for answer in answers:
+        if isinstance(answer, AssertionError): raise answer
+    return answers
+
+def aside(work):
+    """What the function returns; with several jobs not done in this process."""
+    return work() if JOBS == 1 else apart([work])[0]
+
+def try_points(points, attempt, seconds):
+    """attempt(*point) for each, in order, until the time is up (None: all of them): how many were tried, and what went wrong."""
+    deadline, counter = time.monotonic() + (seconds or 0), multiprocessing.Value("l", 0)
+    def work():
+        done, faults = 0, []
+        while True:
+            with counter.get_lock():
+                at = counter.value
+                counter.value += 1
+            if at >= len(points) or (seconds is not None and time.monotonic() > deadline): return done, faults
+            fault = attempt(*points[at])
+            done += 1
+            if fault: faults.append((at, fault))
+    answers = [work()] if JOBS == 1 else apart([work] * JOBS)
+    return sum(done for done, _ in answers), [fault for _, fault in sorted(at for _, faults in answers for at in faults)]
+
+def report(workload, tried, faults):
+    print(f"# {workload.name}: {tried}, {len(faults)} faults" + ("" if ALL else f", seed {lib.SEED}"), flush=True)
+    assert not faults, f"{len(faults)} faults; the first:\n" + "\n".join(faults[:SHOW])
 
 class Fault:
     """flag: of the tracer; classes: what is counted; codes: exits that are right (0: it was overcome, or told as a warning)."""

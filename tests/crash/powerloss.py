@@ -12,14 +12,14 @@ def syncs_of(reference):
 class Recording:
     """A run in a folder of its own; killed: the number of the call a first run was killed after, the power goes while the next one mends."""
     def __init__(self, workload, killed=None):
-        self.workload, self.killed, self.trees, self.seen, self.scratch = workload, killed, 0, set(), Scratch(workload)
+        self.workload, self.killed, self.seen, self.scratch = workload, killed, set(), Scratch(workload)
     def __enter__(self):
         self.folder = self.scratch.__enter__()
         self.stash = self.folder + ".stash"
         shutil.copytree(self.folder, self.stash, copy_function=os.link)
         roots = {self.folder: self.stash}
         if self.workload.across: roots[os.path.dirname(self.workload.archive(self.folder))] = None
-        self.start = powercut.Disk(roots)
+        self.start, self.now = powercut.Disk(roots), None
         self.before = self.run(f"--kill-after={self.killed}", code=137) if self.killed else []
         self.calls = self.run(code=0)
         self.test_model()
@@ -38,11 +38,13 @@ class Recording:
         return calls
 
     def disk(self, number):
-        """As it is after that call of the run that was recorded last."""
-        disk = copy.deepcopy(self.start)
-        disk.play(self.before)
-        disk.play(self.calls, number)
-        return disk
+        """As it is after that call of the run that was recorded last. What comes later in the record is played on."""
+        if self.now is None or self.at > number:
+            self.now, self.at = copy.deepcopy(self.start), 0
+            self.now.play(self.before)
+        self.now.play(self.calls[self.at:number])
+        self.at = number
+        return self.now
 
     def test_model(self):
         """With all that was written on it the disk is what the folder is."""
@@ -61,14 +63,17 @@ class Recording:
         if self.workload.across: shutil.rmtree(self.workload.archive(self.folder), ignore_errors=True)
         for root, tree in trees.items(): powercut.rebuild(root, tree)
 
-    def cut(self, reference, number, how):
-        """Cuts the power after that call, then mends; None, or what went wrong."""
+    def new_trees(self, number, how):
+        """What is on the disk where the power goes after that call; None where such a tree was there before."""
         trees = self.disk(number).survive(how if how in HOWS else "random", random.Random(f"{number} {how}"))
         found = hashlib.md5()
         for tree in trees.values(): powercut.digest(tree, found)
         if found.digest() in self.seen: return None
         self.seen.add(found.digest())
-        self.trees += 1
+        return trees
+
+    def judge(self, reference, number, how, trees):
+        """Mends what is left; None, or what went wrong."""
         try:
             self.rebuild(trees)
             check_meanwhile(self.workload, self.folder, self.last)
@@ -79,3 +84,8 @@ class Recording:
             what = plain(f"{call.name} {call.path} {call.path2}".replace(self.folder, "HERE")) if call else "the start"
             where = f"{self.killed}/{number}" if self.killed else number
             return f"{self.workload.name}:{where}:{how} power lost behind {what}: {fault}"
+
+    def cut(self, reference, number, how):
+        """Cuts the power after that call, then mends; None, or what went wrong."""
+        trees = self.new_trees(number, how)
+        return trees and self.judge(reference, number, how, trees)
