@@ -2,14 +2,12 @@
  *
  * It takes strict JSON only, which means the same under every option. */
 #include "base/civil.h"
+#include "formats/digits_vector.h"
 #include "formats/json_fast.h"
 #include "base/panic.h"
 
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 /* Scalar: the specification of the others. */
 
@@ -22,6 +20,7 @@ static inline uint64_t specials_scalar(const uint8_t *p)
     for (unsigned i = 0; i < 8; i++) mask |= (uint64_t)(p[i] == '"' || p[i] == '\\' || p[i] < 0x20) << i;
     return mask;
 }
+static ALWAYS_INLINE const uint8_t *number_scalar(const uint8_t *p, struct fast_number *number) { return fast_number(p, number); }
 static inline void copy_scalar(uint8_t *to, const uint8_t *from) { memcpy(to, from, 8); }
 static inline bool same_scalar(const uint8_t *p, const struct ndjson_key *key)
 {
