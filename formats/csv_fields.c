@@ -182,6 +182,26 @@ static ALWAYS_INLINE unsigned some_digits(const uint8_t *p, uint64_t *value)
     return 8 + count;
 }
 
+/* A point among at most eight digits: they are moved together and become a number at once. */
+static ALWAYS_INLINE bool tiny_double(const uint8_t *at, size_t size, double *out)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    if (size - 2 > 7) return false;
+    uint64_t word = load_64(at), other = word ^ ones * '.', points = (other - ones) & ~other & tops;
+    if (points == 0) return false;
+    unsigned whole_bits = (unsigned)__builtin_ctzll(points) - 7, digit_bits = (unsigned)size * 8 - 8;
+    if (whole_bits > digit_bits) return false; /* Behind the field. */
+    uint64_t whole = (UINT64_C(1) << whole_bits) - 1;
+    uint64_t digits = (word & whole) | ((word >> 8 | (uint64_t)at[8] << 56) & ~whole);
+    digits = (digits ^ ones * '0') << (64 - digit_bits);
+    if (((digits + ones * 0x76) | digits) & tops) return false;
+    digits = (digits * 2561 & UINT64_C(0xff00ff00ff00ff00)) >> 8;
+    digits = (digits * 6553601 & UINT64_C(0xffff0000ffff0000)) >> 16;
+    digits = digits * UINT64_C(42949672960001) >> 32;
+    *out = (double)(int64_t)digits / real_powers_of_ten[(digit_bits - whole_bits) / 8];
+    return true;
+}
+
 /* Digits with a point among them, few enough to be exact in a double, so that one division rounds correctly. */
 static ALWAYS_INLINE bool short_double(const uint8_t *text, size_t size, double *out)
 {
@@ -189,6 +209,10 @@ static ALWAYS_INLINE bool short_double(const uint8_t *text, size_t size, double 
     bool negative = *text == '-';
     const uint8_t *at = text + negative, *end = text + size;
     uint64_t value, fraction;
+    if (LIKELY(tiny_double(at, size - negative, out))) {
+        *out = apply_real_sign(*out, negative);
+        return true;
+    }
     unsigned whole = some_digits(at, &value), scale = 0;
     at += whole;
     if (*at == '.' && at < end) {

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { SLOT_BITS_FIRST = 8, SLOT_BITS_MAX = 17, GROUP = 32, SLOT_BITS_NEAR = 11 /* Tables up to here are in the nearest cache. */ };
+enum { SLOT_BITS_FIRST = 8, SLOT_BITS_MAX = 17, GROUP = 128, SLOT_BITS_NEAR = 11 /* Tables up to here are in the nearest cache. */ };
 
 static ALWAYS_INLINE uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -161,7 +161,7 @@ static bool make_room(struct dictionary *dictionary, size_t key_size)
         size_t size = dictionary->key_capacity * sizeof(uint32_t);
         dictionary->key_offsets = checked(realloc(dictionary->key_offsets, size), size);
     }
-    buffer_reserve(&dictionary->keys, key_size + 32);
+    buffer_reserve(&dictionary->keys, key_size + SHORT);
     return true;
 }
 

@@ -94,6 +94,26 @@ static void doubles(void **unused)
     one_end(&one);
 }
 
+/* The point in each place of a short number, and each byte in each place of it. */
+static void short_doubles(void **unused)
+{
+    (void)unused;
+    struct one one;
+    one_begin(&one, "DOUBLE");
+    for (size_t size = 1; size <= 10; size++)
+        for (size_t point = 0; point <= size; point++)
+            for (size_t odd = 0; odd < size; odd++)
+                for (unsigned byte = 1; byte < 256; byte++) {
+                    char text[16] = "-987654321";
+                    size_t sign = pick(2);
+                    memmove(text, text + 1 - sign, size + sign);
+                    if (point < size) text[sign + point] = '.';
+                    text[sign + odd] = (char)byte;
+                    check_double(&one, text, sign + size);
+                }
+    one_end(&one);
+}
+
 static void timestamps(void **unused)
 {
     (void)unused;
@@ -150,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles),
+        cmocka_unit_test(short_doubles),
         cmocka_unit_test(timestamps),
         cmocka_unit_test(dates),
         cmocka_unit_test(truth_values),
