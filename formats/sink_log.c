@@ -53,7 +53,7 @@ struct sink_log {
     struct log_listing listing;
     struct stat folder;       /* Behind our own last change, or ahead of the listing. */
     bool listed;              /* The listing holds as long as the folder is as it was. */
-    struct draft identity, entry; /* Between sink_log_write and sink_log_name. */
+    struct draft identity, entry; /* From sink_log_write to sink_log_place and sink_log_name. */
     int64_t batch;            /* Theirs. */
     bool compact;
 };
@@ -498,9 +498,7 @@ static void drop_drafts(struct sink_log *log)
     draft_discard(&log->entry);
 }
 
-/* Both are on their way to the disk before the first is waited for: one commit of the file system's journal holds them, and the
- * identity's name, and those of the data files. The identity may have its name before its bytes are safe, for without the
- * entry nobody looks at it, and whoever writes the entry writes it anew. */
+/* Both are on their way to the disk before the first is waited for: one commit of the file system's journal holds them. */
 static bool write_drafts(struct sink_log *log, struct slice tail, const char *query_id, const char *digest, struct arena *arena, struct error *err)
 {
     const struct log_listing *listing = &log->listing;
@@ -510,10 +508,7 @@ static bool write_drafts(struct sink_log *log, struct slice tail, const char *qu
                      : !plain_draft(listing->directory, log->batch, tail, &log->entry, arena, err)) return false;
     draft_start(&log->identity);
     draft_start(&log->entry);
-    log->listed = false;
-    bool done = draft_place(&log->identity, err) && draft_sync(&log->identity, err) && draft_sync(&log->entry, err);
-    draft_discard(&log->identity);
-    return done;
+    return draft_sync(&log->identity, err) && draft_sync(&log->entry, err);
 }
 
 static bool refuse_gap(const struct sink_log *log, int64_t batch, struct error *err)
@@ -552,6 +547,19 @@ bool sink_log_write(struct sink_log *log, int64_t batch, const struct sink_log_e
     if (!done) error_context(err, "writing batch %" PRId64 " to the sink log %s", batch, log->listing.directory);
     if (!done) drop_drafts(log);
     buffer_free(&tail);
+    return done;
+}
+
+/* The log may have been written to by another hand since sink_log_write. */
+bool sink_log_place(struct sink_log *log, struct error *err)
+{
+    const struct log_listing *listing = &log->listing;
+    invariant(log->entry.fd >= 0);
+    bool follows = !listing->count || log->batch == listing_latest(listing) + 1;
+    log->listed = false; /* From here on the folder changes by our own hand. */
+    bool done = follows ? draft_place(&log->identity, err) : refuse_gap(log, log->batch, err);
+    draft_discard(&log->identity);
+    if (!done) drop_drafts(log);
     return done;
 }
 

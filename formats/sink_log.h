@@ -23,12 +23,15 @@ void sink_log_close(struct sink_log *log); /* NULL is allowed. */
 bool sink_log_latest(struct sink_log *log, int64_t *batch, struct error *err) MUST_CHECK;
 /* From now on a compaction leaves out the files that were modified before (Spark's `retention`); 0: none. */
 void sink_log_forget(struct sink_log *log, int64_t keep_from_ms);
-/* Writes batch `batch` (N, or N.compact when (N+1) %% interval == 0), durable but nameless, so that nobody sees it. `digest` goes
- * beside it as .N.inlet (JSON: digest, query id), so that a re-publish knows its own work; that one has its name already. *existed: it stands there
- * already and there is nothing to name. */
+/* Writes batch `batch` (N, or N.compact when (N+1) %% interval == 0), durable but nameless, so that nobody sees it; and beside it, as
+ * nameless, whose it is (JSON: digest, query id), so that a re-publish knows its own work. *existed: the batch stands there already
+ * and there is nothing to name. Drops what was written before and has got no name. */
 bool sink_log_write(struct sink_log *log, int64_t batch, const struct sink_log_entry *entries, size_t count,
                     const char *query_id, const char *digest, bool *existed, struct error *err) MUST_CHECK;
-/* Gives it its name, never over an existing one (*existed), and makes that durable: now the batch is visible. Old plain files
+/* The latter becomes .N.inlet; without the batch nobody looks at it. Syncs nothing: the folder's sync comes with sink_log_name, and may share one commit
+ * of the file system's journal with what the caller syncs in between. */
+bool sink_log_place(struct sink_log *log, struct error *err) MUST_CHECK;
+/* Gives the batch its name, never over an existing one (*existed), and makes that durable: now the batch is visible. Old plain files
  * below the last compaction are kept minBatchesToRetain (100) batches. */
 bool sink_log_name(struct sink_log *log, bool *existed, struct error *err) MUST_CHECK;
 /* What stands for `batch`: *present, and its query id and digest (empty strings: written by somebody else). */

@@ -6,6 +6,8 @@
  * next one (file-source.md 9.7): appends never conflict with appends, only with changes that the batch does not fit,
  * and with a second writer under our own query id. */
 #include "sinks/delta_schema.h"
+#include "base/aside.h"
+#include "base/draft.h"
 #include "base/plant.h"
 #include "base/tree.h"
 #include "base/uuid.h"
@@ -39,6 +41,20 @@ static const struct option_spec delta_options[] = {
     {.name = NULL},
 };
 
+/* A batch's commit for the table as it was when the batch was prepared, written without a name; by the sink's second thread, beside the
+ * ledger's transaction. */
+struct commit_job {
+    const char *path;
+    struct arena *arena;             /* Of the digest. */
+    int64_t batch_id;                /* -1: none. */
+    const char *digest;
+    int64_t version;
+    struct buffer actions;
+    struct draft draft;
+    bool written;
+    struct error error;              /* Unless it is written. */
+};
+
 struct delta_sink {
     const struct sink_spec *spec;
     struct session session;          /* The query's, with the Parquet settings that Delta demands. */
@@ -53,6 +69,9 @@ struct delta_sink {
     struct partition_layout layout;
     struct output *output;
     int indexed_columns;             /* Leaves that get statistics. */
+    struct batch_identity batch;     /* Being staged; its text is borrowed until prepare. */
+    struct aside *aside;             /* Has `job` between prepare and what comes next. */
+    struct commit_job job;
     bool begun;                      /* A batch was staged by this process; what is published before was prepared by another. */
     bool stale;                      /* The fit was made for other metadata than the snapshot's. */
     int64_t checkpoint_due;          /* Version to write a checkpoint for; -1: none. */
@@ -219,6 +238,10 @@ static bool open_table(struct delta_sink *sink, struct error *err)
 
 static void free_sink(struct delta_sink *sink)
 {
+    aside_free(sink->aside);
+    if (sink->aside) draft_discard(&sink->job.draft); /* Not of a sink that was never open. */
+    buffer_free(&sink->job.actions);
+    arena_free(sink->job.arena);
     output_free(sink->output);
     arena_free(sink->table_arena);
     arena_free(sink->arena);
@@ -229,7 +252,9 @@ static bool delta_open(void *state, const struct sink_spec *spec, struct error *
 {
     struct delta_sink *sink = state;
     *sink = (struct delta_sink){.spec = spec, .arena = arena_new("delta sink"), .table_arena = arena_new("delta table"),
-                                .merge = options_bool(spec->options, "mergeSchema"), .checkpoint_due = -1};
+                                .merge = options_bool(spec->options, "mergeSchema"), .checkpoint_due = -1,
+                                .aside = aside_new(spec->context->thread_count > 1),
+                                .job = {.path = spec->path, .arena = arena_new("delta commit job"), .batch_id = -1, .draft = {.fd = -1}}};
     copy_session(sink->arena, spec->session, &sink->session);
     sink->description = arena_printf(sink->arena, "DeltaSink[%s]", spec->path);
     if (open_table(sink, err)) return true;
@@ -325,9 +350,19 @@ static bool delta_committed(void *state, const struct batch_identity *batch, enu
 
 /* --- a batch -------------------------------------------------------------------------------------- */
 
+static void drop_job(struct delta_sink *sink)
+{
+    aside_wait(sink->aside);
+    draft_discard(&sink->job.draft);
+    arena_reset(sink->job.arena);
+    sink->job.batch_id = -1;
+}
+
 static bool delta_stage_begin(void *state, const struct batch_identity *batch, struct error *err)
 {
     struct delta_sink *sink = state;
+    drop_job(sink);
+    sink->batch = *batch;
     if (!refresh_table(sink, err) || ((sink->stale || !sink->output) && !set_up(sink, err))) return false;
     sink->begun = true;
     return output_begin(sink->output, batch, err);
@@ -346,10 +381,8 @@ static bool delta_stage_append(void *state, struct sink_task *task, struct error
 }
 
 /* What publish must know of the batch: its columns, how they are partitioned, and the identity of a table it may create. */
-static bool delta_prepare(void *state, struct arena *arena, struct manifest *out, struct error *err)
+static void print_detail(const struct delta_sink *sink, struct arena *arena, struct manifest *out)
 {
-    struct delta_sink *sink = state;
-    if (!output_prepare(sink->output, arena, out, err)) return false;
     struct buffer detail = {0};
     char table_id[UUID_TEXT_SIZE];
     uuid_v4(table_id);
@@ -362,7 +395,6 @@ static bool delta_prepare(void *state, struct arena *arena, struct manifest *out
                   (long long)(context_now_us(sink->spec->context) / 1000));
     out->detail = arena_strndup(arena, (const char *)detail.data, detail.size);
     buffer_free(&detail);
-    return true;
 }
 
 static void delta_abort(void *state)
@@ -506,6 +538,44 @@ static bool fit_now(struct publication *publication, struct delta_fit *fit, stru
                          publication->sink->spec->path);
 }
 
+static void write_commit(void *user)
+{
+    struct commit_job *job = user;
+    error_clear(&job->error);
+    job->written = delta_commit_draft(job->path, job->version, slice_of(job->actions.data, job->actions.size), &job->draft, &job->error);
+}
+
+/* The commit is on its way to the disk while the ledger is told of the batch: it has no name, so nobody sees it, and a crash leaves
+ * nothing of it. Where it does not come to that, or the table changes meanwhile, publish writes its own. */
+static void start_commit(struct delta_sink *sink, const struct manifest *manifest)
+{
+    struct commit_job *job = &sink->job;
+    struct publication publication = {.sink = sink, .arena = job->arena, .batch = &sink->batch, .manifest = manifest};
+    struct delta_fit fit;
+    if (sink->snapshot.version < 0 || sink->txn_version >= sink->batch.batch_id) return;
+    if (!read_detail(&publication, NULL) || !fit_now(&publication, &fit, NULL) || fit.changes || !print_actions(&publication, &fit, &job->actions, NULL)) return;
+    job->batch_id = sink->batch.batch_id;
+    job->digest = arena_strdup(job->arena, sink->batch.plan_digest);
+    job->version = sink->snapshot.version + 1;
+    aside_start(sink->aside, write_commit, job);
+}
+
+static bool delta_prepare(void *state, struct arena *arena, struct manifest *out, struct error *err)
+{
+    struct delta_sink *sink = state;
+    if (!output_prepare(sink->output, arena, out, err)) return false;
+    print_detail(sink, arena, out);
+    start_commit(sink, out);
+    return true;
+}
+
+/* What start_commit has written, if it is for this batch and the table as it is now. */
+static bool job_fits(struct delta_sink *sink, const struct batch_identity *batch, const struct delta_fit *fit)
+{
+    const struct commit_job *job = &sink->job;
+    return job->batch_id == batch->batch_id && strcmp(job->digest, batch->plan_digest) == 0 && job->version == sink->snapshot.version + 1 && !fit->changes;
+}
+
 /* The commit is there, but a killed run may have put it there: only what the disk has is published. */
 static bool settle_log(const struct delta_sink *sink, struct error *err)
 {
@@ -537,19 +607,36 @@ static void plan_checkpoint(struct delta_sink *sink, int64_t version)
     sink->looked_for_checkpoint = true;
 }
 
-/* The data files have their names, but those are synced behind the draft of the commit, whose commit of the file system's
- * journal has them in it; they are durable before the commit names them. */
-static bool write_version(const struct publication *publication, int64_t version, struct slice actions, bool names_synced, bool *existed, struct error *err)
+/* The commit of this version, durable and without a name. */
+static bool take_draft(struct publication *publication, const struct delta_fit *fit, struct draft *draft, struct error *err)
 {
-    const char *path = publication->sink->spec->path;
+    struct delta_sink *sink = publication->sink;
+    struct commit_job *job = &sink->job;
+    if (!job_fits(sink, publication->batch, fit)) {
+        job->version = sink->snapshot.version + 1;
+        draft_discard(&job->draft);
+        if (!print_actions(publication, fit, &job->actions, err)) return false;
+        write_commit(job);
+    }
+    job->batch_id = -1;
+    *draft = job->draft;
+    job->draft.fd = -1;
+    if (!job->written && err) *err = job->error;
+    return job->written;
+}
+
+/* The data files have their names, but those are synced behind the draft of the commit, whose commit of the file system's
+ * journal may have them in it; they are durable before the commit names them. */
+static bool write_version(struct publication *publication, const struct delta_fit *fit, bool names_synced, bool *existed, struct error *err)
+{
     struct draft draft;
-    if (!delta_commit_draft(path, version, actions, &draft, err)) return false;
-    if (names_synced || staging_sync_names(path, publication->manifest, err)) return draft_create(&draft, existed, err);
+    if (!take_draft(publication, fit, &draft, err)) return false;
+    if (names_synced || staging_sync_names(publication->sink->spec->path, publication->manifest, err)) return draft_create(&draft, existed, err);
     draft_discard(&draft);
     return false;
 }
 
-static bool commit_batch(struct publication *publication, struct buffer *actions, struct error *err)
+static bool commit_batch(struct publication *publication, struct error *err)
 {
     struct delta_sink *sink = publication->sink;
     bool renamed = false;
@@ -561,12 +648,10 @@ static bool commit_batch(struct publication *publication, struct buffer *actions
         if (cancel_now(&sink->spec->context->cancel)) return error_set(err, COND_INLET_CANCELLED, "the commit was stopped");
         if (!fit_now(publication, &fit, err)) return false;
         if (!renamed && !staging_rename(sink->spec->path, publication->manifest, !sink->begun, err)) return false;
-        if (!print_actions(publication, &fit, actions, err)) return false;
-        int64_t version = sink->snapshot.version + 1;
-        if (!write_version(publication, version, slice_of(actions->data, actions->size), renamed, &existed, err)) return false;
+        if (!write_version(publication, &fit, renamed, &existed, err)) return false;
         renamed = true;
         if (existed) continue; /* Somebody was faster: look again, try the next version. */
-        plan_checkpoint(sink, version);
+        plan_checkpoint(sink, sink->snapshot.version + 1);
         note_commit(sink, &fit, publication->batch);
         return true;
     }
@@ -576,9 +661,9 @@ static bool delta_publish(void *state, const struct batch_identity *batch, const
 {
     struct delta_sink *sink = state;
     struct publication publication = {.sink = sink, .arena = arena_new("publish"), .batch = batch, .manifest = manifest};
-    struct buffer actions = {0};
-    bool ok = read_detail(&publication, err) && commit_batch(&publication, &actions, err) && staging_settle(sink->spec->path, manifest, err);
-    buffer_free(&actions);
+    aside_wait(sink->aside);
+    bool ok = read_detail(&publication, err) && commit_batch(&publication, err) && staging_settle(sink->spec->path, manifest, err);
+    drop_job(sink);
     arena_free(publication.arena);
     if (ok) staging_sweep(sink->spec->path, sink->spec->query_id);
     return ok;

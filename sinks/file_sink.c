@@ -89,6 +89,8 @@ static bool open_sink(struct file_sink *sink, const struct file_sink_format *for
                                  .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX, .keep_empty = true};
     sink->output = output_new(&output);
     sink->log = sink_log_open(spec->path);
+    sink->aside = aside_new(spec->context->thread_count > 1);
+    sink->job = (struct log_job){.log = sink->log, .arena = arena_new("sink log job"), .batch_id = -1};
     return true;
 }
 
@@ -104,8 +106,10 @@ bool file_sink_open(struct file_sink *sink, const struct file_sink_format *forma
 static void file_sink_close(void *state)
 {
     struct file_sink *sink = state;
+    aside_free(sink->aside);
     output_free(sink->output);
     sink_log_close(sink->log);
+    arena_free(sink->job.arena);
     if (sink->spec) staging_tidy(sink->spec->path, sink->spec->query_id);
     arena_free(sink->arena);
     *sink = (struct file_sink){0};
@@ -163,6 +167,7 @@ static bool file_sink_committed(void *state, const struct batch_identity *batch,
     const struct file_sink *sink = state;
     struct arena *arena = arena_new("committed");
     int64_t latest;
+    aside_wait(sink->aside);
     bool ok = sink_log_latest(sink->log, &latest, err) && judge_log(sink, arena, batch, latest, out, err);
     arena_free(arena);
     return ok;
@@ -180,6 +185,10 @@ static bool file_sink_stage_begin(void *state, const struct batch_identity *batc
 {
     struct file_sink *sink = state;
     sink->begun = true;
+    aside_wait(sink->aside);
+    arena_reset(sink->job.arena);
+    sink->job.batch_id = -1;
+    sink->batch = *batch;
     return output_begin(sink->output, batch, err);
 }
 
@@ -195,52 +204,86 @@ static bool file_sink_stage_append(void *state, struct sink_task *task, struct e
     return output_append(((struct file_sink *)state)->output, task, err);
 }
 
-static bool file_sink_prepare(void *state, struct arena *arena, struct manifest *out, struct error *err)
+static void write_log(void *user)
 {
-    return output_prepare(((struct file_sink *)state)->output, arena, out, err);
+    struct log_job *job = user;
+    error_clear(&job->error);
+    job->written = sink_log_write(job->log, job->batch_id, job->entries, job->count, job->query_id, job->digest, &job->existed, &job->error);
 }
 
-static bool write_log(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
-                      bool *existed, struct error *err)
+/* What write_log needs, as the manifest says it. */
+static void fill_job(struct file_sink *sink, const struct batch_identity *batch, const struct manifest *manifest)
 {
     const struct sink_spec *spec = sink->spec;
-    struct sink_log_entry *entries = ARENA_ARRAY(arena, struct sink_log_entry, manifest->count + 1);
+    struct log_job *job = &sink->job;
+    arena_reset(job->arena);
+    job->batch_id = batch->batch_id;
+    job->digest = arena_strdup(job->arena, batch->plan_digest);
+    job->query_id = spec->query_id;
+    job->entries = ARENA_ARRAY(job->arena, struct sink_log_entry, manifest->count + 1);
+    job->count = manifest->count;
     struct buffer uri = {0};
     for (size_t i = 0; i < manifest->count; i++) {
         const struct manifest_file *file = &manifest->files[i];
         buffer_clear(&uri);
-        uri_from_path(&uri, path_join(arena, spec->path, file->final_name), "file://");
-        entries[i] = (struct sink_log_entry){.path = arena_strndup(arena, (const char *)uri.data, uri.size), .size = file->size,
-                                             .modification_time_ms = file->mtime_ms, .action = "add"};
+        uri_from_path(&uri, path_join(job->arena, spec->path, file->final_name), "file://");
+        job->entries[i] = (struct sink_log_entry){.path = arena_strndup(job->arena, (const char *)uri.data, uri.size), .size = file->size,
+                                                  .modification_time_ms = file->mtime_ms, .action = "add"};
     }
     buffer_free(&uri);
     if (options_given(spec->options, "retention")) /* As in Spark: the age of the file, not of its rows. */
         sink_log_forget(sink->log, (context_now_us(spec->context) - options_int(spec->options, "retention")) / 1000);
-    return sink_log_write(sink->log, batch->batch_id, entries, manifest->count, spec->query_id, batch->plan_digest, existed, err);
 }
 
-/* The data files get their names first but are synced behind the log's drafts, whose commit of the journal has the names in it;
- * they are durable before the log names them. */
-static bool publish_new(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
-                        struct error *err)
+/* The entry is on its way to the disk while the ledger is told of the batch: it has no name, so nobody sees it, and a crash leaves
+ * nothing of it. A log that begins with this batch is begun by publish. */
+static bool file_sink_prepare(void *state, struct arena *arena, struct manifest *out, struct error *err)
+{
+    struct file_sink *sink = state;
+    int64_t latest;
+    if (!output_prepare(sink->output, arena, out, err) || !sink_log_latest(sink->log, &latest, err)) return false;
+    if (latest < 0 || latest != sink->batch.batch_id - 1) return true;
+    fill_job(sink, &sink->batch, out);
+    aside_start(sink->aside, write_log, &sink->job);
+    return true;
+}
+
+static bool take_log(struct file_sink *sink, const struct batch_identity *batch, const struct manifest *manifest, bool *existed, struct error *err)
+{
+    struct log_job *job = &sink->job;
+    if (job->batch_id != batch->batch_id || strcmp(job->digest, batch->plan_digest) != 0) {
+        fill_job(sink, batch, manifest);
+        write_log(job);
+    }
+    job->batch_id = -1;
+    *existed = job->existed;
+    if (!job->written && err) *err = job->error;
+    return job->written;
+}
+
+/* The data files get their names, and the log's entry its identity: one commit of the file system's journal has both, and they
+ * are durable before the log names them. */
+static bool publish_new(struct file_sink *sink, const struct batch_identity *batch, const struct manifest *manifest, struct error *err)
 {
     const char *path = sink->spec->path;
     bool existed;
-    if (!staging_rename(path, manifest, !sink->begun, err) || !write_log(sink, arena, batch, manifest, &existed, err)) return false;
-    if (!existed && (!staging_sync_names(path, manifest, err) || !sink_log_name(sink->log, &existed, err))) return false;
+    if (!take_log(sink, batch, manifest, &existed, err)) return false;
+    if (!existed && (!staging_rename(path, manifest, !sink->begun, err) || !sink_log_place(sink->log, err) ||
+                     !staging_sync_names(path, manifest, err) || !sink_log_name(sink->log, &existed, err))) return false;
     if (!existed) return staging_settle(path, manifest, err);
     /* Between our look and our write somebody wrote it. */
     return error_set(err, COND_CONCURRENT_STREAM_LOG_UPDATE, "Concurrent update to the log. Multiple streaming jobs detected for %lld at \"%s\"",
                      (long long)batch->batch_id, path);
 }
 
-static bool publish(const struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
+static bool publish(struct file_sink *sink, struct arena *arena, const struct batch_identity *batch, const struct manifest *manifest,
                     struct error *err)
 {
     enum sink_state found;
     int64_t latest;
+    aside_wait(sink->aside);
     if (!sink_log_latest(sink->log, &latest, err)) return false;
-    if (latest < batch->batch_id) return publish_new(sink, arena, batch, manifest, err);
+    if (latest < batch->batch_id) return publish_new(sink, batch, manifest, err);
     /* The log is written last: if it is ours, everything stands. */
     return judge_log(sink, arena, batch, latest, &found, err) && found == SINK_HAS_BATCH && settle_log(sink, arena, err);
 }

@@ -18,7 +18,7 @@ static void write_entry(struct world *world, int64_t batch, const char *query_id
     bool existed;
     struct sink_log *log = sink_log_open(world->spec.path);
     assert_true(sink_log_write(log, batch, none, 0, query_id, digest, &existed, &world->err) && !existed);
-    assert_true(sink_log_name(log, &existed, &world->err) && !existed);
+    assert_true(sink_log_place(log, &world->err) && sink_log_name(log, &existed, &world->err) && !existed);
     sink_log_close(log);
 }
 
@@ -32,6 +32,33 @@ static struct manifest prepare_rows(struct world *world, struct file_sink *sink,
 }
 
 static const char *const three[] = {"1", "x", "2", "y", "3", "x"};
+
+/* Written when the batch was prepared, but not for this: the log has gone on by another hand, or the batch has another plan. */
+static void an_entry_written_ahead_is_used_only_where_it_fits(void **state)
+{
+    (void)state;
+    struct world *world = world_new("a INT, k STRING");
+    struct file_sink *sink = open_sink(world);
+    struct batch_identity first = batch_of(0, "d0"), second = batch_of(1, "d1"), changed = batch_of(1, "other");
+    struct manifest manifest = prepare_rows(world, sink, first, three, 3);
+    assert_int_equal(sink->job.batch_id, -1); /* The log begins with this batch. */
+    assert_true(OPS->publish(sink, &first, &manifest, &world->err));
+    manifest = prepare_rows(world, sink, second, three, 3);
+    assert_int_equal(sink->job.batch_id, 1);
+    const char *prepared = list_files(world, world->spec.path);
+    assert_null(strstr(prepared, "_spark_metadata/1"));
+    assert_null(strstr(prepared, "_spark_metadata/.1"));
+    assert_true(OPS->publish(sink, &changed, &manifest, &world->err));
+    assert_contains(file_text(world, "_spark_metadata/.1.inlet"), "\"other\"");
+    struct batch_identity third = batch_of(2, "d2");
+    manifest = prepare_rows(world, sink, third, three, 3);
+    write_entry(world, 2, "another-query", "d2");
+    assert_false(OPS->publish(sink, &third, &manifest, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_SINK_MISMATCH);
+    error_clear(&world->err);
+    OPS->close(sink);
+    world_free(world);
+}
 
 static void a_batch_becomes_visible_only_by_publish(void **state)
 {
@@ -402,7 +429,7 @@ static void types_that_a_format_cannot_write_are_refused_as_spark_does(void **st
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_becomes_visible_only_by_publish),
+        cmocka_unit_test(a_batch_becomes_visible_only_by_publish), cmocka_unit_test(an_entry_written_ahead_is_used_only_where_it_fits),
         cmocka_unit_test(publishing_again_changes_nothing),
         cmocka_unit_test(publishing_goes_on_after_any_number_of_renames),
         cmocka_unit_test(a_lost_or_changed_staged_file_is_an_error_and_nothing_is_logged),
