@@ -37,7 +37,7 @@ static void start_page(struct column_writer *writer)
 void column_writer_init(struct column_writer *writer, const struct parquet_leaf *leaf, const struct page_settings *settings, struct page_scratch *scratch)
 {
     enum dense_kind kind = dense_kind_of(leaf);
-    *writer = (struct column_writer){.leaf = leaf, .settings = settings, .scratch = scratch};
+    *writer = (struct column_writer){.leaf = leaf, .settings = settings, .scratch = scratch, .bounds.isa = settings->isa};
     writer->use_dictionary = settings->dictionary && kind != DENSE_BITS && kind != DENSE_VOID;
     dictionary_init(&writer->dictionary, kind);
     start_page(writer);

@@ -13,6 +13,7 @@ struct page_settings {
     int codec_level;
     size_t page_size;   /* Bytes of values before compression at which a page is closed. */
     bool dictionary;
+    enum isa isa;
 };
 
 /* Buffers that the columns of one piece share. */

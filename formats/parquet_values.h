@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "formats/format.h"
 #include "formats/parquet_schema.h"
+#include "formats/structurals.h"
 
 enum dense_kind { DENSE_VOID, DENSE_BITS, DENSE_4, DENSE_8, DENSE_16, DENSE_BYTES };
 
@@ -43,6 +44,7 @@ struct bound_bytes {
 };
 
 struct bounds {
+    enum isa isa;  /* What the processor may be asked for; given before the first value. */
     bool any;      /* Some value was seen. */
     bool unordered; /* A NaN was seen: Spark sorts it above everything, other readers do not; so there are no bounds. */
     union {

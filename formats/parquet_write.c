@@ -109,6 +109,7 @@ static struct encoder *parquet_encoder_open(const struct encoder_spec *spec, str
     if (!choose_codec(spec, encoder, err)) return NULL;
     encoder->pages.dictionary = given_bool(spec->options, "parquet.enable.dictionary", true);
     encoder->pages.page_size = (size_t)given_int(spec->options, "parquet.page.size", PAGE_SIZE);
+    encoder->pages.isa = isa_choose();
     encoder->row_metadata = row_metadata(spec, arena);
     encoder->layout = parquet_layout_new(spec->schema, &layout, arena, err);
     return encoder->layout ? encoder : NULL;

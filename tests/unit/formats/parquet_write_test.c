@@ -423,6 +423,39 @@ static void integer_bounds_are_found_at_every_place(void **state)
     }
 }
 
+/* Eight bytes wide, every count and place, with each instruction set: what lies at the place decides, what lies behind the values does not. */
+static void wide_bounds_are_the_same_with_vectors(void **state)
+{
+    (void)state;
+    struct parquet_leaf integer = {.type = type_primitive(TYPE_BIGINT), .physical = PARQUET_INT64, .transfer = PARQUET_TRANSFER_SAME};
+    struct parquet_leaf real = {.type = type_primitive(TYPE_DOUBLE), .physical = PARQUET_DOUBLE, .transfer = PARQUET_TRANSFER_SAME};
+    for (int isa = ISA_SCALAR; isa <= (int)isa_choose(); isa++) {
+        for (uint32_t count = 1; count < 36; count++) {
+            for (uint32_t place = 0; place < count; place++) {
+                int64_t integers[40];
+                double reals[40];
+                for (uint32_t i = 0; i < 40; i++) integers[i] = i < count ? (int64_t)(i * 7 % 5) : i % 2 ? INT64_MIN : INT64_MAX;
+                for (uint32_t i = 0; i < 40; i++) reals[i] = i < count ? (double)(i * 7 % 5) / 8 : NAN;
+                struct bounds low = {.isa = (enum isa)isa}, high = low, numbers = low, nan = low;
+                integers[place] = INT64_MIN;
+                bounds_add(&low, &integer, &(struct dense){.kind = DENSE_8, .count = count, .values = integers}, 0, count);
+                assert_true(low.integer.minimum == INT64_MIN && low.integer.maximum < 5);
+                integers[place] = INT64_MAX;
+                bounds_add(&high, &integer, &(struct dense){.kind = DENSE_8, .count = count, .values = integers}, 0, count);
+                assert_true(high.integer.maximum == INT64_MAX && (count == 1 || high.integer.minimum >= 0));
+                reals[place] = -1e300;
+                bounds_add(&numbers, &real, &(struct dense){.kind = DENSE_8, .count = count, .values = reals}, 0, count);
+                reals[place] = 1e300;
+                bounds_add(&numbers, &real, &(struct dense){.kind = DENSE_8, .count = count, .values = reals}, 0, count);
+                assert_true(numbers.real.minimum == -1e300 && numbers.real.maximum == 1e300 && !numbers.unordered);
+                reals[place] = NAN;
+                bounds_add(&nan, &real, &(struct dense){.kind = DENSE_8, .count = count, .values = reals}, 0, count);
+                assert_true(nan.unordered);
+            }
+        }
+    }
+}
+
 /* ---- encoder ---- */
 
 struct fixture {
@@ -708,6 +741,7 @@ int main(void)
         cmocka_unit_test(long_text_has_rounded_bounds),
         cmocka_unit_test(floating_bounds_know_zeros_and_nans),
         cmocka_unit_test(integer_bounds_are_found_at_every_place),
+        cmocka_unit_test(wide_bounds_are_the_same_with_vectors),
         cmocka_unit_test(codecs_have_sparks_names_and_suffixes),
         cmocka_unit_test(a_file_without_rows_is_magic_and_footer),
         cmocka_unit_test(statistics_are_merged_over_the_row_groups),
