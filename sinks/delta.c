@@ -112,7 +112,7 @@ static bool refresh_table(struct delta_sink *sink, struct error *err)
     int size = snprintf(next, sizeof next, "%s/_delta_log/%020lld.json", sink->spec->path, (long long)sink->snapshot.version + 1);
     if (size < 0 || (size_t)size >= sizeof next) return error_set(err, COND_INLET_IO, "the path \"%s\" is too long", sink->spec->path);
     if (access(next, F_OK) == 0) return load_table(sink, err);
-    return errno == ENOENT || errno == ENOTDIR || error_errno(err, "could not look up file \"%s\"", next);
+    return errno == ENOENT || error_errno(err, "could not look up file \"%s\"", next);
 }
 
 /* --- what is written ------------------------------------------------------------------------------ */
@@ -128,9 +128,9 @@ static void describe_file(void *user, const struct encoder_file *file, const str
 {
     const struct delta_sink *sink = user;
     size_t count = 0;
-    const struct leaf_stats *stats = parquet_encoder.file_stats ? parquet_encoder.file_stats(file, &count) : NULL;
+    const struct leaf_stats *stats = parquet_encoder.file_stats(file, &count);
     struct buffer text = {0};
-    delta_print_stats(&text, sink->layout.data_schema, parquet_encoder.file_rows(file), stats, stats ? count : 0, stats ? sink->indexed_columns : 0);
+    delta_print_stats(&text, sink->layout.data_schema, parquet_encoder.file_rows(file), stats, count, sink->indexed_columns);
     buffer_printf(out, "{\"values\":%s,\"stats\":", key->values);
     buffer_json_string(out, text.data, text.size);
     buffer_byte(out, '}');
@@ -224,7 +224,8 @@ static bool delta_check(const struct sink_spec *spec, struct error *err)
 static bool refuse_file_sink_folder(const struct sink_spec *spec, struct arena *arena, struct error *err)
 {
     struct stat info;
-    if (stat(path_join(arena, spec->path, "_spark_metadata"), &info) != 0) return true;
+    const char *log = path_join(arena, spec->path, "_spark_metadata");
+    if (stat(log, &info) != 0) return errno == ENOENT || errno == ENOTDIR || error_errno(err, "could not look up folder \"%s\"", log);
     error_set(err, COND_INLET_SINK_MISMATCH, "the folder \"%s\" is the output of a file sink: it has a _spark_metadata log", spec->path);
     return error_hint(err, "Start the Delta table at another path.");
 }
@@ -280,11 +281,11 @@ static bool find_digest(const struct delta_sink *sink, int64_t batch_id, struct 
     *digest = "";
     struct arena *scratch = arena_new("commit");
     bool ok = true;
-    for (int64_t version = sink->snapshot.version; ok && !*found && version >= 0; version--) {
+    for (int64_t version = sink->snapshot.version; !*found && version >= 0; version--) {
         arena_reset(scratch);
         const struct tree *actions = delta_read_commit(sink->spec->path, version, scratch, err);
         if (!actions) {
-            ok = err && err->condition == COND_PATH_NOT_FOUND; /* Cleaned away behind a checkpoint. */
+            ok = err->condition == COND_PATH_NOT_FOUND; /* Cleaned away behind a checkpoint. */
             break;
         }
         const char *seen = "";
@@ -363,7 +364,7 @@ static bool delta_stage_begin(void *state, const struct batch_identity *batch, s
     struct delta_sink *sink = state;
     drop_job(sink);
     sink->batch = *batch;
-    if (!refresh_table(sink, err) || ((sink->stale || !sink->output) && !set_up(sink, err))) return false;
+    if (!refresh_table(sink, err) || (sink->stale && !set_up(sink, err))) return false;
     sink->begun = true;
     return output_begin(sink->output, batch, err);
 }
@@ -591,7 +592,8 @@ static bool settle_existing(struct delta_sink *sink, const struct batch_identity
     bool same = false;
     if (sink->txn_version == batch->batch_id && !identify(sink, batch, &same, err)) return false;
     if (same) return settle_log(sink, err);
-    if (!after_race) return sink->txn_version == batch->batch_id ? false : say_foreign(sink, batch, err);
+    if (!after_race && sink->txn_version != batch->batch_id) return say_foreign(sink, batch, err);
+    if (!after_race) return false; /* Said already. */
     return error_set(err, COND_DELTA_CONCURRENT_TRANSACTION,
                      "another writer has committed batch %lld under this query's id to the Delta table \"%s\"", (long long)sink->txn_version, sink->spec->path);
 }

@@ -70,7 +70,7 @@ static bool refuse_delta_table(const struct sink_spec *spec, struct arena *arena
 {
     struct stat info;
     const char *log = path_join(arena, spec->path, "_delta_log");
-    if (stat(log, &info) != 0) return true;
+    if (stat(log, &info) != 0) return errno == ENOENT || errno == ENOTDIR || error_errno(err, "could not look up folder \"%s\"", log);
     error_set(err, COND_INLET_SINK_MISMATCH, "the sink's folder \"%s\" is a Delta table", spec->path);
     return error_hint(err, "Write to it with format delta, or start at another path.");
 }

@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "base/tree.h"
 #include "formats/delta_log.h"
+#include "meanwhile.h"
 
 #include <limits.h>
 
@@ -281,6 +282,45 @@ static void a_second_writer_under_our_own_id_is_told(void **state)
     world_free(world);
 }
 
+/* --- races for the version ------------------------------------------------------------------------------- */
+
+static void append_theirs(struct world *world) { load_other(world, 0); }
+static void change_theirs(struct world *world) { change_table(world, "a STRING, k STRING", NULL, NULL); }
+static void commit_ours_elsewhere(struct world *world)
+{
+    commit_lines(world, 1, "{\"commitInfo\":{\"timestamp\":1,\"tags\":{\"inlet.planDigest\":\"other\"}}}\n{\"txn\":{\"appId\":\"" QUERY_ID "\",\"version\":1}}\n");
+}
+static void commit_the_very_batch(struct world *world)
+{
+    commit_lines(world, 1, "{\"commitInfo\":{\"timestamp\":1,\"tags\":{\"inlet.planDigest\":\"digest\"}}}\n{\"txn\":{\"appId\":\"" QUERY_ID "\",\"version\":1}}\n");
+}
+static void damage_theirs(struct world *world) { assert_true(file_replace(log_path(world, 1), slice_text("{"), &world->err)); }
+/* Somebody gets the version in the moment in which ours is to have it. */
+static void who_loses_the_race_for_a_version_looks_again(void **state)
+{
+    (void)state;
+    static const struct { void (*act)(struct world *); bool ok; enum condition condition; int64_t version; } cases[] = {
+        {append_theirs, true, 0, 2}, {commit_the_very_batch, true, 0, 1}, {change_theirs, false, COND_DELTA_METADATA_MISMATCH, 1},
+        {commit_ours_elsewhere, false, COND_DELTA_CONCURRENT_TRANSACTION, 1}, {damage_theirs, false, COND_DELTA_LOG_DAMAGED, -1}};
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct world *world = delta_world("a INT, k STRING");
+        load_batch(world, 0);
+        void *sink = open_sink(world);
+        struct manifest manifest = prepare(world, sink, 1);
+        meanwhile.world = world;
+        meanwhile.act = cases[i].act;
+        meanwhile.end = "00000000000000000001.json";
+        bool ok = publish(world, sink, 1, "digest", &manifest);
+        assert_null(meanwhile.end);
+        if (ok != cases[i].ok) fail_msg("%zu: %s", i, world->err.message);
+        if (!ok && cases[i].condition) assert_int_equal(world->err.condition, cases[i].condition);
+        OPS->abort(sink);
+        OPS->close(sink);
+        if (cases[i].version >= 0) assert_int_equal(snapshot_of(world).version, cases[i].version);
+        world_free(world);
+    }
+}
+
 /* --- tables that are not as they should be --------------------------------------------------------------- */
 
 static void a_log_that_cannot_be_read_is_refused_and_left_alone(void **state)
@@ -528,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_batch_whose_commit_was_cleaned_away_cannot_be_told),
         cmocka_unit_test(a_commit_that_is_damaged_since_is_an_error_and_no_answer),
         cmocka_unit_test(a_second_writer_under_our_own_id_is_told),
+        cmocka_unit_test(who_loses_the_race_for_a_version_looks_again),
         cmocka_unit_test(a_log_that_cannot_be_read_is_refused_and_left_alone),
         cmocka_unit_test(a_hole_in_the_log_is_no_end_of_it),
         cmocka_unit_test(a_table_removed_between_batches_is_not_made_anew_in_silence),

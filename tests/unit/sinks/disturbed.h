@@ -14,12 +14,15 @@ enum fault_group { ANY, TRANSFERS, NAMES };
 static enum fault_group fault_group;
 static bool writes_are_short;
 static bool stays_broken, is_broken; /* After the one that fails all others do, until the next process; those of fault.h do not. */
+static int failures_left = -1; /* Of a broken system: so many calls still fail; negative: all. */
 
 static bool fails(enum fault_group group)
 {
     if (fault_group != ANY && fault_group != group) return false;
-    if (is_broken && fault.counts) errno = fault.code;
-    else if (!is_now()) return false;
+    if (is_broken && fault.counts && failures_left != 0) {
+        if (failures_left > 0) failures_left--;
+        errno = fault.code;
+    } else if (!is_now()) return false;
     else is_broken = stays_broken;
     return true;
 }

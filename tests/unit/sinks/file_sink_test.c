@@ -1,6 +1,7 @@
 /* file_sink_test -- a batch from rows to visible files, and every way a second try can find things. */
 #include "fixture.h"
 #include "formats/sink_log.h"
+#include "meanwhile.h"
 
 #define OPS (&json_sink) /* The functions are the same for all formats; the encoder is opened by hand. */
 
@@ -424,6 +425,61 @@ static void types_that_a_format_cannot_write_are_refused_as_spark_does(void **st
     assert_false(checks("a INT, s STRUCT<>", SUPPORT_PARQUET, "Parquet", &err));
     assert_int_equal(err.condition, COND_EMPTY_SCHEMA_NOT_SUPPORTED);
     assert_true(checks("m MAP<STRING, ARRAY<INT>>", SUPPORT_PARQUET, "Parquet", &err));
+    assert_false(checks("`a``b` ARRAY<INT>", SUPPORT_ATOMIC, "CSV", &err));
+    assert_string_equal(err.message, "The CSV datasource doesn't support the column `a``b` of the type \"ARRAY<INT>\"");
+    assert_false(checks("a INT, v VOID", SUPPORT_ATOMIC, "CSV", &err));
+    assert_false(checks("s STRUCT<a: ARRAY<VOID>>", SUPPORT_DELTA, "Delta", &err));
+    assert_int_equal(err.condition, COND_UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE);
+    assert_true(checks("s STRUCT<a: ARRAY<VOID>>", SUPPORT_ALL, "JSON", &err));
+    assert_false(checks("l ARRAY<STRUCT<m: MAP<STRING, STRUCT<>>>>", SUPPORT_DELTA, "Delta", &err));
+    assert_int_equal(err.condition, COND_EMPTY_SCHEMA_NOT_SUPPORTED);
+}
+
+static void write_theirs(struct world *world) { write_entry(world, 0, OTHER_ID, "theirs"); }
+
+static void a_batch_that_another_writes_in_the_same_moment_is_not_overwritten(void **state)
+{
+    (void)state;
+    struct world *world = world_new("a INT, k STRING");
+    struct file_sink *sink = open_sink(world);
+    struct batch_identity batch = batch_of(0, "d0");
+    struct manifest manifest = prepare_rows(world, sink, batch, three, 3);
+    meanwhile.world = world;
+    meanwhile.act = write_theirs;
+    meanwhile.end = "/_spark_metadata/0";
+    assert_false(OPS->publish(sink, &batch, &manifest, &world->err));
+    assert_null(meanwhile.end);
+    assert_int_equal(world->err.condition, COND_CONCURRENT_STREAM_LOG_UPDATE);
+    assert_string_equal(file_text(world, "_spark_metadata/0"), "v1"); /* Theirs, which has no file. */
+    assert_false(OPS->publish(sink, &batch, &manifest, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_SINK_MISMATCH);
+    OPS->close(sink);
+    world_free(world);
+}
+
+static void an_open_refuses_what_a_check_refuses(void **state)
+{
+    (void)state;
+    struct world *world = world_new("a INT, k STRING");
+    world_partition(world, "nope", NULL);
+    struct file_sink sink[1];
+    assert_false(file_sink_check(&line_format, &world->spec, &world->err));
+    assert_false(file_sink_open(sink, &line_format, &world->spec, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_PARTITION_COLUMN);
+    assert_int_not_equal(access(world->spec.path, F_OK), 0);
+    world_free(world);
+}
+
+static void a_retention_that_forgets_every_file_is_refused(void **state)
+{
+    (void)state;
+    static const char *const pairs[] = {"retention", "0s", NULL, NULL};
+    const struct option_spec *tables[] = {file_sink_options};
+    struct world *world = world_new("a INT, k STRING");
+    world_options(world, tables, 1, pairs);
+    assert_false(file_sink_check(&line_format, &world->spec, &world->err));
+    assert_int_equal(world->err.condition, COND_INLET_BAD_OPTION_VALUE);
+    world_free(world);
 }
 
 int main(void)
@@ -443,6 +499,9 @@ int main(void)
         cmocka_unit_test(files_are_cut_by_rows_and_have_head_and_tail),
         cmocka_unit_test(many_small_inputs_make_few_files_and_large_ones_are_cut_at_the_target),
         cmocka_unit_test(thousands_of_partitions_keep_few_pieces_and_descriptors_open),
+        cmocka_unit_test(a_batch_that_another_writes_in_the_same_moment_is_not_overwritten),
+        cmocka_unit_test(an_open_refuses_what_a_check_refuses),
+        cmocka_unit_test(a_retention_that_forgets_every_file_is_refused),
         cmocka_unit_test(a_full_disk_is_reported_as_one),
         cmocka_unit_test(an_output_folder_that_cannot_be_written_fails_at_open),
         cmocka_unit_test(types_that_a_format_cannot_write_are_refused_as_spark_does),

@@ -84,6 +84,7 @@ static bool run_batch(struct world *world, const struct life *life, void *sink, 
         memory->prepared[number] = true;
     }
     if (!publish(world, ops, sink, &batch, &memory->manifests[number])) return false;
+    if (ops->staged && !publish(world, ops, sink, &batch, &memory->manifests[number])) return false; /* As a process that comes behind a crash. */
     memory->committed = number + 1;
     struct error ignored = {0};
     if (ops->after_commit && !ops->after_commit(sink, &ignored)) assert_true(error_is_set(&ignored));
@@ -135,6 +136,7 @@ static struct world *life_world(const struct life *life)
     static const char *const command[] = {"sh", "-c", "cat > rows.$INLET_BATCH_ID", NULL};
     world->spec.command = command;
     world->spec.base_dir = world->folder;
+    world->context.thread_count = 1; /* So that the same calls come in the same order. */
     if (life->first_ddl) make_first(world, life);
     return world;
 }
@@ -331,6 +333,32 @@ static void short_writes_lose_nothing(void **state)
     }
 }
 
+/* What cannot be looked up is not taken for absent: data files beside another kind of log would be junk to everybody. */
+static void a_foreign_folder_is_refused_whatever_fails(void **state)
+{
+    (void)state;
+    static const struct { const struct sink_ops *ops; const char *log; } cases[] = {{&json_sink, "_delta_log"}, {&delta_sink, "_spark_metadata"}};
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct life life = {cases[i].ops, "a INT, k STRING", .cells = numbers, .rows = 3};
+        struct world *world = life_world(&life);
+        assert_true(directories_make(path_join(world->arena, world->spec.path, cases[i].log), &world->err));
+        const int codes[] = {EIO, EACCES, EMFILE};
+        for (size_t code = 0; code < COUNTOF(codes); code++)
+            for (long at = 0; at < 40; at++) {
+                struct memory memory = {0};
+                fault.calls = 0;
+                fault.at = at;
+                fault.code = codes[code];
+                fault.counts = true;
+                bool ok = run_process(world, &life, &memory);
+                fault.counts = false;
+                if (ok || memory.committed || memory.prepared[0]) fail_msg("%s beside %s, call %ld", life.ops->name, cases[i].log, at);
+            }
+        assert_string_equal(list_files(world, world->spec.path), "");
+        world_free(world);
+    }
+}
+
 int main(void)
 {
     world_in_memory = true;
@@ -344,6 +372,7 @@ int main(void)
         cmocka_unit_test(console_lives),
         cmocka_unit_test(foreach_batch_lives),
         cmocka_unit_test(short_writes_lose_nothing),
+        cmocka_unit_test(a_foreign_folder_is_refused_whatever_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
