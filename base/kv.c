@@ -109,7 +109,7 @@ static int open_environment(struct kv *kv, size_t map_size)
 static bool open_tables(struct kv *kv, struct error *err)
 {
     MDB_txn *txn;
-    bool create = kv->mode == KV_CREATE;
+    bool create = kv->mode == KV_CREATE || kv->mode == KV_EXTEND;
     int code = mdb_txn_begin(kv->env, NULL, create ? 0 : MDB_RDONLY, &txn);
     if (code) return kv_error(kv, code, err, "begin to read");
     for (size_t i = 0; i < kv->table_count; i++) {
@@ -201,7 +201,7 @@ struct kv *kv_open(const char *directory, enum kv_mode mode, const char *const *
         kv_close(kv);
         return NULL;
     }
-    if (mode == KV_CREATE) kv->mode = KV_WRITE;
+    if (mode != KV_READ) kv->mode = KV_WRITE;
     return kv;
 }
 
@@ -384,11 +384,12 @@ bool kv_update(struct kv *kv, kv_update_fn fn, void *user, struct error *err)
 
 static MDB_val val_of(struct slice slice) { return (MDB_val){slice.size, (void *)(uintptr_t)slice.data}; }
 static struct slice slice_of_val(MDB_val val) { return slice_of(val.mv_data, val.mv_size); }
+static bool is_absent(const struct kv_txn *txn, unsigned table) { return table >= txn->kv->table_count; }
 
 bool kv_get(struct kv_txn *txn, unsigned table, struct slice key, struct slice *value, bool *found, struct error *err)
 {
     MDB_val k = val_of(key), v;
-    int code = mdb_get(txn->txn, txn->kv->handles[table], &k, &v);
+    int code = is_absent(txn, table) ? MDB_NOTFOUND : mdb_get(txn->txn, txn->kv->handles[table], &k, &v);
     *found = code == 0;
     *value = code == 0 ? slice_of_val(v) : (struct slice){NULL, 0};
     return code == 0 || code == MDB_NOTFOUND || kv_error(txn->kv, code, err, "read from");
@@ -426,8 +427,8 @@ bool kv_clear(struct kv_txn *txn, unsigned table, struct error *err)
 
 bool kv_count(struct kv_txn *txn, unsigned table, int64_t *rows, struct error *err)
 {
-    MDB_stat stat;
-    int code = mdb_stat(txn->txn, txn->kv->handles[table], &stat);
+    MDB_stat stat = {.ms_entries = 0};
+    int code = is_absent(txn, table) ? 0 : mdb_stat(txn->txn, txn->kv->handles[table], &stat);
     *rows = code ? 0 : (int64_t)stat.ms_entries;
     return code == 0 || kv_error(txn->kv, code, err, "count in");
 }
@@ -437,6 +438,7 @@ struct kv_cursor *kv_cursor_open(struct kv_txn *txn, unsigned table, struct erro
     struct kv_cursor *cursor = calloc(1, sizeof *cursor);
     if (!cursor) panic_out_of_memory(sizeof *cursor);
     cursor->txn = txn;
+    if (is_absent(txn, table)) return cursor;
     int code = mdb_cursor_open(txn->txn, txn->kv->handles[table], &cursor->cursor);
     if (code == 0) return cursor;
     kv_error(txn->kv, code, err, "walk over");
@@ -447,14 +449,14 @@ struct kv_cursor *kv_cursor_open(struct kv_txn *txn, unsigned table, struct erro
 void kv_cursor_close(struct kv_cursor *cursor)
 {
     if (!cursor) return;
-    mdb_cursor_close(cursor->cursor);
+    if (cursor->cursor) mdb_cursor_close(cursor->cursor);
     free(cursor);
 }
 
 static bool cursor_move(struct kv_cursor *cursor, MDB_val *key, MDB_cursor_op operation, struct kv_row *row, struct error *err)
 {
     MDB_val value;
-    int code = mdb_cursor_get(cursor->cursor, key, &value, operation);
+    int code = cursor->cursor ? mdb_cursor_get(cursor->cursor, key, &value, operation) : MDB_NOTFOUND;
     *row = (struct kv_row){.found = code == 0};
     if (code == 0) {
         row->key = slice_of_val(*key);

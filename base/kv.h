@@ -16,10 +16,11 @@ struct kv;
 struct kv_txn;
 struct kv_cursor;
 
-enum kv_mode { KV_READ, KV_WRITE, KV_CREATE };
+enum kv_mode { KV_READ, KV_WRITE, KV_CREATE, KV_EXTEND };
 
 /* `tables` are names, borrowed for the life of the store; a table is then named by its index. KV_READ and KV_WRITE want every table
- * to exist: INLET_CHECKPOINT_DAMAGED otherwise. KV_CREATE makes them in an empty directory. */
+ * to exist: INLET_CHECKPOINT_DAMAGED otherwise. KV_CREATE makes them in an empty directory; KV_EXTEND is KV_WRITE, and makes those that
+ * are not there. A table behind `table_count` reads as an empty one. */
 struct kv *kv_open(const char *directory, enum kv_mode mode, const char *const *tables, size_t table_count, struct error *err) MUST_CHECK;
 void kv_close(struct kv *kv); /* NULL is allowed. No transaction may be open. */
 /* Copies the live pages into a directory that exists and is empty. */

@@ -1,7 +1,7 @@
 /* ledger -- the ledger at N million files: bytes a file, private memory, and what a batch of 1,000 costs.
  *
- *   ledger FOLDER FILES     prints: bytes a file; RssAnon in bytes; ms a batch in an empty ledger and in the full one,
- *                           its files in 10 folders; the same two, its files in all 500
+ *   ledger FOLDER FILES     prints: bytes a file; RssAnon in bytes; then for batches of files in 10 folders, an empty ledger; the
+ *                           full one; in all 500 folders, empty; full: ms a batch, ms of merging recent rows a batch, longest ms of it
  *
  * Names of 24 bytes in 500 folders; a first load admits them folder by folder, as a listing gives them. */
 #include "base/context.h"
@@ -78,18 +78,29 @@ static void one_batch(struct ledger *ledger)
 
 static int compare(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
 
-/* Median milliseconds to admit, plan, prepare and commit 1,000 new files in so many folders. */
-static double batch_ms(struct ledger *ledger, int64_t first, size_t spread)
+struct cost {
+    double batch_ms, merge_ms, longest_ms; /* Median; mean; maximum. */
+};
+
+/* To admit, plan, prepare and commit 1,000 new files in so many folders; and between two batches, to merge. */
+static struct cost cost_of(struct ledger *ledger, int64_t first, size_t spread)
 {
     double times[BATCHES];
+    struct cost cost = {0, 0, 0};
     for (int i = 0; i < BATCHES; i++) {
         double start = now_ms();
         admit(ledger, first + (int64_t)i * BATCH, BATCH, (size_t)i * spread, spread);
         one_batch(ledger);
-        times[i] = now_ms() - start;
+        double done = now_ms();
+        times[i] = done - start;
+        check(ledger_merge(ledger, &err));
+        double merged = now_ms() - done;
+        cost.merge_ms += merged / BATCHES;
+        if (merged > cost.longest_ms) cost.longest_ms = merged;
     }
     qsort(times, BATCHES, sizeof *times, compare);
-    return times[BATCHES / 2];
+    cost.batch_ms = times[BATCHES / 2];
+    return cost;
 }
 
 static double private_bytes(void)
@@ -142,10 +153,11 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/full/ledger/data.mdb", argv[1]);
     if (stat(path, &info) != 0) return perror(path), 1;
     struct ledger *small = open_in(argv[1], "empty", &context), *big = open_in(argv[1], "full", &context);
-    double few_empty = batch_ms(small, total, 10), few_full = batch_ms(big, total, 10);
     int64_t more = total + BATCHES * BATCH;
-    double all_empty = batch_ms(small, more, FOLDERS), all_full = batch_ms(big, more, FOLDERS);
-    printf("%.1f %.0f %.3f %.3f %.3f %.3f\n", (double)info.st_size / (double)total, private_bytes(), few_empty, few_full, all_empty, all_full);
+    struct cost costs[] = {cost_of(small, total, 10), cost_of(big, total, 10), cost_of(small, more, FOLDERS), cost_of(big, more, FOLDERS)};
+    printf("%.1f %.0f", (double)info.st_size / (double)total, private_bytes());
+    for (int i = 0; i < 4; i++) printf(" %.3f %.3f %.3f", costs[i].batch_ms, costs[i].merge_ms, costs[i].longest_ms);
+    printf("\n");
     ledger_close(small);
     ledger_close(big);
     inlet_context_fini(&context);

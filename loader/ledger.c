@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -24,6 +25,7 @@ const char *const ledger_tables[TABLE_COUNT] = {
     [TABLE_PENDING] = "pending",       [TABLE_DONE] = "done",         [TABLE_UNSETTLED] = "unsettled",
     [TABLE_MARKS] = "marks",           [TABLE_BATCHES] = "batches",   [TABLE_OPEN] = "open",
     [TABLE_CLEANED] = "cleaned",       [TABLE_RETRIES] = "retries",   [TABLE_PROGRESS] = "progress",
+    [TABLE_RECENT] = "recent",
 };
 
 /* --- The state record ---------------------------------------------------------------------------------- */
@@ -305,17 +307,23 @@ struct birth {
     char query_id[UUID_TEXT_SIZE];
 };
 
+static bool write_format(struct kv_txn *txn, void *user, struct error *err)
+{
+    (void)user;
+    struct buffer format = {0};
+    put_unsigned(&format, LEDGER_FORMAT);
+    struct key key = key_of_text("format");
+    bool ok = put_checked(txn, TABLE_STATE, &key, &format, KV_PUT_ANY, err);
+    buffer_free(&format);
+    return ok;
+}
+
 static bool write_first_state(struct kv_txn *txn, void *user, struct error *err)
 {
     const struct birth *birth = user;
     struct ledger_state state = {.created_us = birth->now_us, .last_batch = -1, .stage = BATCH_NONE, .next_directory = DIRECTORY_NONE + 1};
     memcpy(state.query_id, birth->query_id, UUID_TEXT_SIZE);
-    struct buffer format = {0};
-    put_unsigned(&format, LEDGER_FORMAT);
-    struct key key = key_of_text("format");
-    bool ok = put_checked(txn, TABLE_STATE, &key, &format, KV_PUT_NEW, err) && state_store(txn, &state, err);
-    buffer_free(&format);
-    return ok;
+    return write_format(txn, NULL, err) && state_store(txn, &state, err);
 }
 
 static bool create_ledger(struct ledger *ledger, struct arena *arena, const char *path, struct error *err)
@@ -338,7 +346,7 @@ static bool create_ledger(struct ledger *ledger, struct arena *arena, const char
 /* --- Opening --------------------------------------------------------------------------------------------------- */
 
 /* The format is read before the tables are opened by name: a newer ledger may have others. */
-static bool check_format(const char *path, struct error *err)
+static bool check_format(const char *path, uint64_t *format, struct error *err)
 {
     struct kv *kv = kv_open(path, KV_READ, ledger_tables, 1, err);
     if (!kv) return false;
@@ -347,26 +355,37 @@ static bool check_format(const char *path, struct error *err)
     struct slice payload;
     bool found = false;
     bool ok = txn && get_checked(txn, TABLE_STATE, &key, &payload, &found, err);
-    uint64_t format = 0;
+    *format = 0;
     if (ok && found) {
         struct unpack in = unpack_of(payload);
-        format = get_unsigned(&in);
+        *format = get_unsigned(&in);
     }
     kv_read_end(txn);
     kv_close(kv);
     if (!ok) return false;
-    if (!found || format == 0) return damaged(err, "the ledger '%s' does not say its format", path);
-    if (format <= LEDGER_FORMAT) return true;
-    error_set(err, COND_INLET_CHECKPOINT_NEWER, "the ledger '%s' has format %llu, this inlet reads up to %d", path, (unsigned long long)format, LEDGER_FORMAT);
+    if (!found || *format == 0) return damaged(err, "the ledger '%s' does not say its format", path);
+    if (*format <= LEDGER_FORMAT) return true;
+    error_set(err, COND_INLET_CHECKPOINT_NEWER, "the ledger '%s' has format %llu, this inlet reads up to %d", path, (unsigned long long)*format, LEDGER_FORMAT);
     return error_hint(err, "Use the inlet that wrote it, or a newer one.");
+}
+
+/* A ledger of an older format becomes one of this when it is opened for writing: tables first, then the number, so that a crash between
+ * the two leaves what an older program still reads. Who only reads leaves it as it is; its table of recent rows reads as empty. */
+static bool open_kv(struct ledger *ledger, const char *path, enum kv_mode mode, struct error *err)
+{
+    uint64_t format;
+    if (!check_format(path, &format, err)) return false;
+    bool older = format < LEDGER_FORMAT, upgrade = older && mode == KV_WRITE;
+    ledger->kv = kv_open(path, upgrade ? KV_EXTEND : mode, ledger_tables, older && !upgrade ? TABLE_RECENT : TABLE_COUNT, err);
+    if (!ledger->kv || !upgrade) return ledger->kv != NULL;
+    log_event(ledger->context, LOG_INFO, "ledger.upgrade", "from=%" PRIu64 " to=%d", format, LEDGER_FORMAT);
+    return kv_update(ledger->kv, write_format, NULL, err);
 }
 
 static bool open_store(struct ledger *ledger, const char *path, enum kv_mode mode, struct error *err)
 {
-    if (!check_format(path, err)) return false;
-    ledger->kv = kv_open(path, mode, ledger_tables, TABLE_COUNT, err);
-    if (!ledger->kv) return false;
     int dead;
+    if (!open_kv(ledger, path, mode, err)) return false;
     if (mode == KV_WRITE && !kv_clear_dead_readers(ledger->kv, &dead, err)) return false;
     struct kv_txn *txn = kv_read_begin(ledger->kv, err);
     if (!txn) return false;
@@ -386,7 +405,8 @@ static struct ledger *ledger_new(const char *checkpoint, const struct inlet_cont
     if (!ledger || !copy) panic_out_of_memory(sizeof *ledger);
     size_t size = strlen(copy);
     while (size > 1 && copy[size - 1] == '/') copy[--size] = 0;
-    *ledger = (struct ledger){.checkpoint = copy, .context = context, .lock_fd = -1};
+    const char *rows = getenv("INLET_RECENT_ROWS");
+    *ledger = (struct ledger){.checkpoint = copy, .context = context, .lock_fd = -1, .recent = recent_bounds_of(rows ? strtoll(rows, NULL, 10) : RECENT_ROWS)};
     return ledger;
 }
 

@@ -5,6 +5,7 @@
  * short list of ordinal ranges; pending, planned and committed are derived from where an ordinal stands.
  *
  *   files      (source, directory, name) -> ordinal, written once; rewritten only for exceptions
+ *   recent     the newest rows of files, until ledger_merge moves them there; the two are read as one
  *   pending    (source, first ordinal)   -> packed run of files that no batch has finished yet
  *   done       (source, first ordinal)   -> packed run of files with their outcomes; header: batch id
  *   unsettled  (source, directory, name) -> files that somebody may still be writing
@@ -20,6 +21,7 @@
  *   L7 nothing is forgotten: no function removes a file's row, except back to unsettled.
  *   L8 no step's cost grows with the number of files, save a listing's own look-ups.
  *   L9 directory marks: see struct directory_mark.
+ *   L10 a row stands in `files` or in `recent`, never in both.
  * (L3 and L4 bind the sink and the state store; the ledger keeps what they need.)
  *
  * Threads: functions that write, and ledger_known, belong to the stream's coordinator. Functions that
@@ -155,6 +157,10 @@ struct early_plan {
 /* The same, and then plans what is pending, if no batch is open and anything was admitted. `early` NULL: only admits. */
 bool ledger_admit_and_plan(struct ledger *ledger, const struct ledger_source *source, struct discovery *discovery, struct early_plan *early,
                            struct error *err) MUST_CHECK;
+
+/* Where there are more recent rows than their bound, moves some to `files`: slice by slice, each a transaction of its own. Mostly there is
+ * nothing to do. To be called between batches. */
+bool ledger_merge(struct ledger *ledger, struct error *err) MUST_CHECK;
 
 struct unsettled_file {
     struct sighting sighting;  /* As last seen. */

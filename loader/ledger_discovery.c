@@ -358,12 +358,12 @@ static struct row row_of_arrival(const struct change *change, const struct admit
 static bool write_rows(struct change *change, const struct admit_job *job, struct arrival *arrivals, size_t count, struct error *err)
 {
     struct row_writer writer;
-    bool ok = row_writer_begin(&writer, change, err);
+    bool ok = row_writer_begin(&writer, change, count, err);
     if (count) qsort(arrivals, count, sizeof *arrivals, compare_arrivals);
     for (size_t i = 0; i < count && ok; i++) {
         struct key key = key_of_file(job->source->id, arrivals[i].row_directory_id, arrivals[i].admission->sighting.name);
         struct row row = row_of_arrival(change, job, &arrivals[i]);
-        ok = row_add(&writer, &key, &row, err);
+        ok = arrivals[i].had_row ? row_put(change, &key, &row, err) : row_add(&writer, &key, &row, err);
         if (row.kind != ROW_SKIPPED) continue;
         change->state.counts.files[FILE_SKIPPED]++;
         job->discovery->skipped++;

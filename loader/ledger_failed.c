@@ -72,7 +72,14 @@ bool failed_drop(struct change *change, uint32_t source_id, int64_t ordinal, str
 
 /* --- Notes of files that failed under an older version --------------------------------------------------------- */
 
-static bool note_row(struct change *change, const struct named_row *row, struct error *err)
+struct unnoted {               /* A failed file without a note. */
+    struct unnoted *next;
+    uint32_t source_id;
+    int64_t ordinal;
+    struct note note;
+};
+
+static bool look_for_note(struct change *change, const struct named_row *row, struct unnoted **unnoted, struct error *err)
 {
     struct slice payload;
     struct row decoded;
@@ -82,8 +89,12 @@ static bool note_row(struct change *change, const struct named_row *row, struct 
     uint32_t source_id = (uint32_t)key_read(row->key, 0, 2), directory_id = (uint32_t)key_read(row->key, 2, 4);
     struct key key = key_of_note(source_id, decoded.ordinal);
     if (!get_checked(change->txn, TABLE_SETTINGS, &key, &payload, &found, err) || found) return found;
-    struct failed_look look = {.size = decoded.size, .mtime_us = decoded.mtime_us};
-    return failed_put(change, source_id, decoded.ordinal, directory_id, arena_strndup(change->scratch, (const char *)row->name.data, row->name.size), &look, err);
+    struct unnoted *one = ARENA_ARRAY(change->scratch, struct unnoted, 1);
+    *one = (struct unnoted){.next = *unnoted, .source_id = source_id, .ordinal = decoded.ordinal};
+    one->note = (struct note){.directory_id = directory_id, .name = arena_strndup(change->scratch, (const char *)row->name.data, row->name.size),
+                              .look = {.size = decoded.size, .mtime_us = decoded.mtime_us}};
+    *unnoted = one;
+    return true;
 }
 
 static bool complete_body(struct change *change, void *user, struct error *err)
@@ -91,9 +102,12 @@ static bool complete_body(struct change *change, void *user, struct error *err)
     (void)user;
     struct named_cursor *walk = named_open(change->txn, TABLE_FILES, err);
     struct named_row row = {.found = false};
+    struct unnoted *unnoted = NULL; /* What a walk shows ends with the next write: notes are written behind it. */
     bool ok = walk && named_seek(walk, slice_of(NULL, 0), &row, err);
-    while (ok && row.found) ok = note_row(change, &row, err) && named_next(walk, &row, err);
+    while (ok && row.found) ok = look_for_note(change, &row, &unnoted, err) && named_next(walk, &row, err);
     named_close(walk);
+    for (struct unnoted *one = unnoted; ok && one; one = one->next)
+        ok = failed_put(change, one->source_id, one->ordinal, one->note.directory_id, one->note.name, &one->note.look, err);
     return ok;
 }
 

@@ -7,11 +7,12 @@
 #include "loader/ledger.h"
 #include "loader/ledger_codec.h"
 
-#define LEDGER_FORMAT 1        /* A ledger of a higher number is refused. */
+/* A ledger of a higher number is refused. 2: new rows of files stand in TABLE_RECENT, where an older program would not find them. */
+#define LEDGER_FORMAT 2
 #define NAME_SIZE_MAX 480      /* LMDB keys end at 511 bytes. */
 
 enum table {
-    TABLE_STATE,               /* "format", "state". */
+    TABLE_STATE,               /* "format", "state", "merged". */
     TABLE_SETTINGS,            /* name -> text. */
     TABLE_SOURCES,             /* u16 source -> next ordinal. */
     TABLE_DIRECTORIES,         /* u16 source, u64 hash, u8 probe -> id, path. */
@@ -26,10 +27,19 @@ enum table {
     TABLE_CLEANED,             /* u16 source, u64 ordinal -> what the cleaner did otherwise than by rule. */
     TABLE_RETRIES,             /* The same keys: cleaning to be tried again. */
     TABLE_PROGRESS,            /* u64 number -> JSON. */
+    TABLE_RECENT,              /* As files: rows that are not there yet. From format 2 on. */
     TABLE_COUNT
 };
 
 extern const char *const ledger_tables[TABLE_COUNT];
+
+struct recent_bounds {         /* Of TABLE_RECENT, in rows. */
+    int64_t rows;              /* More of them are merged into TABLE_FILES... */
+    int64_t slice;             /* ...so many in one transaction. */
+    int64_t straight;          /* An admission of so many goes straight to TABLE_FILES. */
+};
+#define RECENT_ROWS 16384
+struct recent_bounds recent_bounds_of(int64_t rows);
 
 struct ledger {
     struct kv *kv;
@@ -40,6 +50,7 @@ struct ledger {
     int64_t created_us;
     bool is_new;
     bool cleaning_off;         /* Commits move the cleaning position along. */
+    struct recent_bounds recent;
 };
 
 /* One record, read at the start of a change and written at its end. */
@@ -114,14 +125,16 @@ bool row_delete(struct change *change, const struct key *key, struct error *err)
 bool row_of_ordinal(struct kv_txn *txn, uint32_t source_id, uint32_t directory_id, const char *name, int64_t ordinal, struct arena *arena,
                     struct key *key, struct row *row, bool *found, struct error *err) MUST_CHECK;
 
-struct row_writer {            /* New rows of one change, best in key order. */
+struct row_writer {            /* New rows of one change, in key order. */
     struct change *change;
-    struct key end;            /* The last one of the table. */
+    enum table table;
+    struct key end;            /* The last one of TABLE_FILES. */
 };
-bool row_writer_begin(struct row_writer *writer, struct change *change, struct error *err) MUST_CHECK;
+bool row_writer_begin(struct row_writer *writer, struct change *change, size_t count, struct error *err) MUST_CHECK;
 bool row_add(struct row_writer *writer, const struct key *key, const struct row *row, struct error *err) MUST_CHECK;
 
-/* A walk in key order over rows whose keys end in a name: TABLE_FILES, TABLE_UNSETTLED. What it shows is checked, and valid until the next write. */
+/* A walk in key order over rows whose keys end in a name: TABLE_FILES (with TABLE_RECENT, as one), TABLE_UNSETTLED. What it shows is checked,
+ * and valid until the next write. */
 struct named_row {
     struct slice key, name, payload;
     bool found;                /* false: there is no such row. */

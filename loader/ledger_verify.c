@@ -117,7 +117,7 @@ static bool verify_counts(const struct verification *check, struct error *err)
     return damaged(err, "the ledger counts %lld pending bytes, there are %lld", (long long)check->state.counts.pending_bytes, (long long)check->pending_bytes);
 }
 
-static const enum table checked_tables[] = {TABLE_SETTINGS, TABLE_SOURCES, TABLE_DIRECTORIES, TABLE_DIRECTORY_NAMES, TABLE_UNSETTLED,
+static const enum table checked_tables[] = {TABLE_STATE,    TABLE_SETTINGS, TABLE_SOURCES, TABLE_DIRECTORIES, TABLE_DIRECTORY_NAMES, TABLE_UNSETTLED,
                                             TABLE_MARKS,    TABLE_OPEN,    TABLE_CLEANED,     TABLE_RETRIES,         TABLE_PROGRESS};
 
 static bool verify_checksums(struct verification *check, enum table table, struct error *err)

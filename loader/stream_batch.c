@@ -537,5 +537,5 @@ bool stream_next_batch(struct stream *stream, int64_t ordinal_end, bool unlimite
     stream->planned_early = false;
     if (*ran) clock.start_ms -= stream->try.took_ms;
     else if (!plan_next(stream, &limits, &clock, ran, err)) return false;
-    return !*ran || (run_batch(stream, &stream->early, &clock, err) && stream_clean(stream, err));
+    return !*ran || (run_batch(stream, &stream->early, &clock, err) && stream_clean(stream, err) && ledger_merge(stream->ledger, err));
 }

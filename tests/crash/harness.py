@@ -8,7 +8,7 @@ import lib, tracelint
 
 CRASHPOINT = os.path.abspath(os.environ.get("CRASHPOINT", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/crash/crashpoint")))
 MEMORY = os.environ.get("INLET_CRASH_DIR", "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
-ENVIRONMENT = {**os.environ, "TZ": "UTC", "INLET_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "TZ": "UTC", "INLET_THREADS": "1", "INLET_RECENT_ROWS": "2"}  # So few recent rows that the ledger merges some.
 TIMEOUT = 60
 ALL = os.environ.get("INLET_CRASH") == "all"
 SHOW = int(os.environ.get("INLET_CRASH_SHOW", "5"))

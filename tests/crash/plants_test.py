@@ -55,6 +55,7 @@ PLANTS = [  # Number, what is wrong, workload, stage.
     (49, "a new file's name is not synced", JSON, "power"),
     (50, "the names in a new ledger are not synced", JSON, "power"),
     (51, "the folder of a copy that a killed run made is not synced", LONELY, "power behind a kill"),
+    (52, "a row that is merged stays where it was", JSON, "run"),
 ]
 
 def build(number, folder):

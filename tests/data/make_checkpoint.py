@@ -1,11 +1,11 @@
-"""make_checkpoint -- writes tests/data/checkpoint-v1.tar.gz with the inlet of today: make_checkpoint.py INLET OUT.
+"""make_checkpoint -- writes tests/data/checkpoint-vN.tar.gz with the inlet of today: make_checkpoint.py INLET OUT.
 
 Run once per format of the ledger, never again: what matters is that later builds read what that build wrote. The tree lies in a
-folder of a fixed name, for the ledger holds absolute paths."""
+folder named after the file, for the ledger holds absolute paths. From format 2 on rows stand in both tables of files."""
 import json, os, shutil, subprocess, sys, tarfile
 
 INLET, OUT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-ROOT = "/tmp/inlet-golden-checkpoint-v1"
+ROOT = "/tmp/inlet-golden-" + os.path.basename(OUT).replace(".tar.gz", "")
 
 def put(name, text, when):
     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
@@ -23,7 +23,7 @@ def pipeline(mode):
     put("p.yaml", json.dumps(tree, indent=1), 1700000000)
 
 def run(code):
-    p = subprocess.run([INLET, "once", "p.yaml"], capture_output=True, text=True, env={**os.environ, "TZ": "UTC"})
+    p = subprocess.run([INLET, "once", "p.yaml"], capture_output=True, text=True, env={**os.environ, "TZ": "UTC", "INLET_RECENT_ROWS": "2"})
     assert p.returncode == code, (p.returncode, p.stderr)
 
 shutil.rmtree(ROOT, ignore_errors=True)

@@ -189,4 +189,4 @@ except (ImportError, NameError):
 for table in range(16):
     for row in (0, 1, 255):
         seed("ledger", f"table_{table}_{row}", bytes([table, row]) + (b"\x0a" + b"\0" * 11 if row == 255 else b"") + bytes(range(1, 20)))
-seed("ledger", "manifest", b"\x0f" + b'{"rows":2,"bytes":77,"detail":"x","files":[{"s":"a","f":"b","b":1,"r":2,"m":3,"d":"{}"}]}')
+seed("ledger", "manifest", b"\x10" + b'{"rows":2,"bytes":77,"detail":"x","files":[{"s":"a","f":"b","b":1,"r":2,"m":3,"d":"{}"}]}')
