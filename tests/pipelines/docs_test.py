@@ -156,7 +156,7 @@ def names_in_pages():
         for option in re.findall(r"\b((?:cloudFiles|spark\.sql)\.[\w.]*\w)", words):
             assert option.lower() in known, f"{page}: {option}"
         for condition in re.findall(r"`(INLET_[A-Z_]+|DELTA_[A-Z_]+|[A-Z]+_NOT_FOUND)`", words):
-            assert condition in conditions or condition in ("INLET_BATCH_ID", "INLET_QUERY_ID", "INLET_QUERY_NAME", "INLET_ROWS", "INLET_PLAN_DIGEST"), f"{page}: {condition}"
+            assert condition in conditions or condition in ("INLET_BATCH_ID", "INLET_QUERY_ID", "INLET_QUERY_NAME", "INLET_ROWS", "INLET_PLAN_DIGEST", "INLET_RECENT_ROWS"), f"{page}: {condition}"
     statuses = sorted(int(n) for n in re.findall(r"EXIT_\w+ = (\d+)", text("base/error.h")))
     equal(sorted(int(n) for n in re.findall(r"^\| (\d+) \|", text("README.md").split("## Command line")[1].split("\n## ")[0], re.M)), statuses)
     equal(sorted(int(n) for n in re.findall(r"^\| (\d+) \|", text("docs/operations.md"), re.M)), statuses)
