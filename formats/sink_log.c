@@ -563,13 +563,15 @@ bool sink_log_place(struct sink_log *log, struct error *err)
     return done;
 }
 
-/* The identity's name, which it has, is durable before the log file gets its own. */
+/* The identity's name is durable before the log file gets its own. */
+bool sink_log_settle(struct sink_log *log, struct error *err) { return directory_sync(log->listing.directory, err); }
+
 bool sink_log_name(struct sink_log *log, bool *existed, struct error *err)
 {
     invariant(log->entry.fd >= 0); /* sink_log_write has written it. */
     log->listed = false;
     *existed = false;
-    if (!directory_sync(log->listing.directory, err) || !draft_create(&log->entry, existed, err)) {
+    if (!draft_create(&log->entry, existed, err)) {
         drop_drafts(log);
         return error_context(err, "writing batch %" PRId64 " to the sink log %s", log->batch, log->listing.directory);
     }

@@ -28,10 +28,10 @@ void sink_log_forget(struct sink_log *log, int64_t keep_from_ms);
  * and there is nothing to name. Drops what was written before and has got no name. */
 bool sink_log_write(struct sink_log *log, int64_t batch, const struct sink_log_entry *entries, size_t count,
                     const char *query_id, const char *digest, bool *existed, struct error *err) MUST_CHECK;
-/* The latter becomes .N.inlet; without the batch nobody looks at it. Syncs nothing: the folder's sync comes with sink_log_name, and may share one commit
- * of the file system's journal with what the caller syncs in between. */
+/* The latter becomes .N.inlet; without the batch nobody looks at it. sink_log_settle makes that name durable. */
 bool sink_log_place(struct sink_log *log, struct error *err) MUST_CHECK;
-/* Gives the batch its name, never over an existing one (*existed), and makes that durable: now the batch is visible. Old plain files
+bool sink_log_settle(struct sink_log *log, struct error *err) MUST_CHECK;
+/* Then gives the batch its name, never over an existing one (*existed), and makes that durable: now the batch is visible. Old plain files
  * below the last compaction are kept minBatchesToRetain (100) batches. */
 bool sink_log_name(struct sink_log *log, bool *existed, struct error *err) MUST_CHECK;
 /* What stands for `batch`: *present, and its query id and digest (empty strings: written by somebody else). */

@@ -177,7 +177,7 @@ static bool set_up(struct delta_sink *sink, struct error *err)
     struct output_spec output = {.root = spec->path, .query_id = spec->query_id, .context = spec->context, .encoder_ops = &parquet_encoder,
                                  .encoder = encoder, .layout = &sink->layout, .file_bytes_max = options_int(spec->options, "maxFileSize"),
                                  .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX,
-                                 .describe = describe_file, .user = sink};
+                                 .describe = describe_file, .user = sink, .aside = sink->aside};
     if (sink->fit.widens || sink->fit.required[0]) output.adapt = adapt_chunk;
     sink->output = output_new(&output);
     sink->stale = false;

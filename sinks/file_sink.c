@@ -84,12 +84,12 @@ static bool open_sink(struct file_sink *sink, const struct file_sink_format *for
     if (!refuse_delta_table(spec, sink->arena, err)) return false;
     bool is_used = access(path_join(sink->arena, spec->path, "_spark_metadata"), F_OK) == 0;
     if (!(is_used ? directories_make : directories_settle)(spec->path, err)) return false;
+    sink->aside = aside_new(spec->context->thread_count > 1);
     struct output_spec output = {.root = spec->path, .query_id = spec->query_id, .context = spec->context, .encoder_ops = format->encoder,
                                  .encoder = encoder, .layout = &sink->layout, .file_bytes_max = options_int(spec->options, "maxFileSize"),
-                                 .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX, .keep_empty = true};
+                                 .file_rows_max = sink_file_rows_max(spec), .file_pieces_max = SINK_FILE_PIECES_MAX, .keep_empty = true, .aside = sink->aside};
     sink->output = output_new(&output);
     sink->log = sink_log_open(spec->path);
-    sink->aside = aside_new(spec->context->thread_count > 1);
     sink->job = (struct log_job){.log = sink->log, .arena = arena_new("sink log job"), .batch_id = -1};
     return true;
 }
@@ -261,6 +261,23 @@ static bool take_log(struct file_sink *sink, const struct batch_identity *batch,
     return job->written;
 }
 
+static void settle_identity(void *user)
+{
+    struct log_job *job = user;
+    error_clear(&job->error);
+    job->written = sink_log_settle(job->log, &job->error);
+}
+
+/* The names of the data files and of the entry's identity, on both threads at once. */
+static bool sync_names(struct file_sink *sink, const struct manifest *manifest, struct error *err)
+{
+    aside_start(sink->aside, settle_identity, &sink->job);
+    bool ok = staging_sync_names(sink->spec->path, manifest, err);
+    aside_wait(sink->aside);
+    if (ok && !sink->job.written && err) *err = sink->job.error;
+    return ok && sink->job.written;
+}
+
 /* The data files get their names, and the log's entry its identity: one commit of the file system's journal has both, and they
  * are durable before the log names them. */
 static bool publish_new(struct file_sink *sink, const struct batch_identity *batch, const struct manifest *manifest, struct error *err)
@@ -269,7 +286,7 @@ static bool publish_new(struct file_sink *sink, const struct batch_identity *bat
     bool existed;
     if (!take_log(sink, batch, manifest, &existed, err)) return false;
     if (!existed && (!staging_rename(path, manifest, !sink->begun, err) || !sink_log_place(sink->log, err) ||
-                     !staging_sync_names(path, manifest, err) || !sink_log_name(sink->log, &existed, err))) return false;
+                     !sync_names(sink, manifest, err) || !sink_log_name(sink->log, &existed, err))) return false;
     if (!existed) return staging_settle(path, manifest, err);
     /* Between our look and our write somebody wrote it. */
     return error_set(err, COND_CONCURRENT_STREAM_LOG_UPDATE, "Concurrent update to the log. Multiple streaming jobs detected for %lld at \"%s\"",

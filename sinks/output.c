@@ -569,11 +569,38 @@ static const char *final_name(const struct output *output, struct arena *arena, 
                         spec->encoder_ops->suffix(spec->encoder));
 }
 
+struct folder_sync {
+    const struct staging *staging;
+    bool done;
+    struct error error;
+};
+
+static void sync_folder(void *user)
+{
+    struct folder_sync *sync = user;
+    error_clear(&sync->error);
+    sync->done = staging_sync(sync->staging, &sync->error);
+}
+
+/* The last file, and the names of all, on both threads at once. Its bytes are on the disk before, so that both wait for the same
+ * commit of the file system's journal. */
+static bool settle_last(struct output *output, struct staged_file *file, struct error *err)
+{
+    struct folder_sync sync = {.staging = &output->staging};
+    (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    aside_start(output->spec.aside, sync_folder, &sync);
+    bool ok = settle_file(output, file, err);
+    aside_wait(output->spec.aside);
+    if (ok && !sync.done && err) *err = sync.error;
+    return ok && sync.done;
+}
+
 static bool finish_files(struct output *output, struct error *err)
 {
     for (uint32_t i = 0; i < output->file_count; i++) {
         struct staged_file *file = output->files[i];
         if (!file->complete && !complete_file(output, file, err)) return false;
+        if (output->spec.aside && file->fd >= 0 && i + 1 == output->file_count) return settle_last(output, file, err);
         if (file->fd >= 0 && !settle_file(output, file, err)) return false;
     }
     return staging_sync(&output->staging, err);

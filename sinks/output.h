@@ -7,6 +7,7 @@
  * input files was. A bounded number of files is open: the one not used for longest is synced and closed, and
  * opened again when its partition gets more. output_prepare finishes and syncs all of them. */
 #pragma once
+#include "base/aside.h"
 #include "sinks/partition.h"
 #include "sinks/staging.h"
 
@@ -20,6 +21,7 @@ struct output_spec {
     int64_t file_bytes_max;              /* Target: a file is closed before a piece would pass it. */
     int64_t file_rows_max;               /* No file has more rows; 0: no limit. */
     uint32_t file_pieces_max;            /* No file has more pieces (Parquet counts row groups in 16 bits); 0: no limit. */
+    struct aside *aside;                 /* A second thread for a sync beside another; NULL: none. */
     bool keep_empty;                     /* A batch without rows gives a file if head and tail are not empty (schema, header). */
     /* NULL, or makes of each chunk the one that is written: *out has layout->schema; it may share or borrow what `chunk` has. */
     bool (*adapt)(void *user, const struct chunk *chunk, struct chunk *out, struct error *err);

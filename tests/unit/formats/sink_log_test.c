@@ -67,7 +67,7 @@ static bool append(struct world *world, int64_t batch, const char *path, bool *e
 {
     struct sink_log_entry entry = {.path = path, .size = 5, .modification_time_ms = 7, .action = "add"};
     if (!sink_log_write(world->log, batch, &entry, path ? 1 : 0, "query", "digest", existed, &world->err)) return false;
-    return *existed || (sink_log_place(world->log, &world->err) && sink_log_name(world->log, existed, &world->err));
+    return *existed || (sink_log_place(world->log, &world->err) && sink_log_settle(world->log, &world->err) && sink_log_name(world->log, existed, &world->err));
 }
 
 static void append_many(struct world *world, int64_t first, int64_t end)
@@ -260,7 +260,7 @@ static void changes_by_others_are_seen(void **state)
     assert_true(sink_log_write(world->log, 4, none, 0, "query", "digest", &existed, &world->err) && !existed);
     assert_false(exists(world, "4"));
     put(world, "4", "v1\nforeign");
-    assert_true(sink_log_place(world->log, &world->err) && sink_log_name(world->log, &existed, &world->err));
+    assert_true(sink_log_place(world->log, &world->err) && sink_log_settle(world->log, &world->err) && sink_log_name(world->log, &existed, &world->err));
     assert_true(existed);
     assert_string_equal(contents(world, "4"), "v1\nforeign");
     assert_true(directory_remove_tree(log_path(world, ""), NULL));

@@ -19,7 +19,7 @@ static void write_entry(struct world *world, int64_t batch, const char *query_id
     bool existed;
     struct sink_log *log = sink_log_open(world->spec.path);
     assert_true(sink_log_write(log, batch, none, 0, query_id, digest, &existed, &world->err) && !existed);
-    assert_true(sink_log_place(log, &world->err) && sink_log_name(log, &existed, &world->err) && !existed);
+    assert_true(sink_log_place(log, &world->err) && sink_log_settle(log, &world->err) && sink_log_name(log, &existed, &world->err) && !existed);
     sink_log_close(log);
 }
 
