@@ -237,7 +237,8 @@ static void disturb(const struct life *life, int code)
     long calls, unused;
     char *expected = live(life, 0, 0, &calls);
     assert_true(calls > 0 || fault_group != ANY);
-    for (long at = 1; at <= calls; at++) {
+    long stride = getenv("VALGRIND") ? 20 : 1;
+    for (long at = 1; at <= calls; at += stride) {
         char *found = live(life, at, code, &unused);
         if (strcmp(found, expected) != 0) fail_msg("%s, call %ld, errno %d: \"%s\" is not \"%s\"", life->ops->name, at, code, found, expected);
         free(found);
