@@ -156,10 +156,10 @@ tsan:
 	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/tsan/unit/%.t)
 	INLET=$(CURDIR)/build/tsan/inlet PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
 
-# What the sanitizers do not see, uninitialised memory first: the unit tests, and pipelines of every sink, of folders made to hurt and of old
-# checkpoints (these with leaks; forked children leak in the others). Left out are pipelines that wait for a clock. VALGRIND tells tests to take fewer rounds.
+# What the sanitizers do not see, uninitialised memory first: the unit tests, and pipelines of every sink and of old checkpoints (these with leaks; forked
+# children leak in the others). Pipelines that wait for a clock, or are traced themselves, are left out. VALGRIND tells tests to take fewer rounds.
 VALGRIND := valgrind --quiet --error-exitcode=99
-VALGRIND_TESTS := $(addprefix tests/pipelines/,sinks_test.py hostile_test.py upgrade_test.py)
+VALGRIND_TESTS := $(addprefix tests/pipelines/,sinks_test.py upgrade_test.py)
 .PHONY: valgrind
 valgrind:
 	@etc/install-packages $(TEST_PACKAGES) valgrind
