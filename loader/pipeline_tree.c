@@ -145,12 +145,12 @@ static const char *place_of(const char *key)
 static void hint_key(const struct tree *child, const char *const *keys, struct error *err)
 {
     const char *nearest = nearest_name(child->key, keys), *place = place_of(child->key);
-    if (nearest) {
+    if (place) { /* A name of Spark's is no slip of the pen. */
+        error_hint(err, "%s", place);
+    } else if (nearest) {
         error_hint(err, "Did you mean '%s'?", nearest);
     } else if (child->kind == TREE_NULL && strchr(child->key, ' ')) { /* {schema: a INT, b STRING} */
         error_hint(err, "Inside {...} a value that holds a comma must be in quotes.");
-    } else if (place) {
-        error_hint(err, "%s", place);
     } else {
         char list[512];
         size_t used = 0;

@@ -1,6 +1,7 @@
 /* ledger_fault_test -- each call of the store below the ledger fails, gives a damaged value, or misses a row, one at a time: the ledger says so,
  * nothing of the change is there, and the same life of a few batches then ends as the undisturbed one did. */
 #include "base/file.h"
+#include "base/uuid.h"
 #include "loader/ledger_inner.h"
 
 #include <dlfcn.h>
@@ -18,8 +19,9 @@
 
 struct value { size_t size; void *data; }; /* As LMDB's. */
 enum { LMDB_NOT_FOUND = -30798 };
-enum disturbance { UNDISTURBED, FAILS, FLIPS, CUTS, LOSES };
-static const char *const disturbance_names[] = {"none", "an error", "a flipped bit", "a value that is cut", "a lost row"};
+enum disturbance { UNDISTURBED, FAILS, FLIPS, CUTS, LOSES, ENDS_EARLY, IS_HALF, IS_EMPTY, GOES_ON, IS_LARGE };
+static const char *const disturbance_names[] = {"none", "an error", "a flipped bit", "a value that is cut", "a lost row",
+                                                "a row that ends early", "half a row", "an empty row", "a row that goes on", "a row of large numbers"};
 
 static struct {
     enum disturbance kind;
@@ -45,13 +47,42 @@ static void *lmdb(const char *name)
 }
 #define REAL(name, ...) (((int (*)(__VA_ARGS__))lmdb(name)))
 
+static uint32_t checksum(unsigned table, const struct value *key, const uint8_t *payload, size_t size)
+{
+    uint8_t number = (uint8_t)table;
+    return crc32c(crc32c(crc32c(0, &number, 1), key->data, key->size), payload, size);
+}
+
+/* Another payload under the checksum that fits it: not what a disk does, but what a faulty writer or another hand may. */
+static void forge(enum disturbance kind, const struct value *key, struct value *value)
+{
+    uint32_t stored, table = 0;
+    size_t size = value->size - sizeof stored;
+    memcpy(&stored, (const uint8_t *)value->data + size, sizeof stored); /* Little-endian, as this machine's numbers. */
+    while (table < TABLE_COUNT && checksum(table, key, value->data, size) != stored) table++;
+    if (table == TABLE_COUNT) return;
+    memcpy(store.copy, value->data, size);
+    if (kind == ENDS_EARLY && size) size--;
+    else if (kind == IS_HALF) size /= 2;
+    else if (kind == IS_EMPTY) size = 0;
+    else if (kind == GOES_ON) memset(store.copy + size, 0x81, 9), size += 9;
+    else memset(store.copy + size / 2, 0xff, size - size / 2);
+    stored = checksum(table, key, store.copy, size);
+    memcpy(store.copy + size, &stored, sizeof stored);
+    *value = (struct value){size + sizeof stored, store.copy};
+}
+
 /* What a read gave, as the disturbance wants it. */
-static int disturbed(int code, struct value *value)
+static int disturbed(int code, const struct value *key, struct value *value)
 {
     if (code != 0 || !is_now(true)) return code;
     if (store.kind == FAILS) return EIO;
     if (store.kind == LOSES) return LMDB_NOT_FOUND;
-    if (value->size == 0 || value->size > sizeof store.copy) return code;
+    if (value->size == 0 || value->size + 16 > sizeof store.copy) return code;
+    if (store.kind >= ENDS_EARLY) {
+        if (value->size >= 4) forge(store.kind, key, value);
+        return code;
+    }
     memcpy(store.copy, value->data, value->size);
     if (store.kind == CUTS) value->size /= 2;
     else store.copy[value->size / 2] ^= 0x10;
@@ -62,13 +93,13 @@ static int disturbed(int code, struct value *value)
 int mdb_get(void *txn, unsigned table, struct value *key, struct value *value);
 int mdb_get(void *txn, unsigned table, struct value *key, struct value *value)
 {
-    return disturbed(REAL("mdb_get", void *, unsigned, struct value *, struct value *)(txn, table, key, value), value);
+    return disturbed(REAL("mdb_get", void *, unsigned, struct value *, struct value *)(txn, table, key, value), key, value);
 }
 
 int mdb_cursor_get(void *cursor, struct value *key, struct value *value, int operation);
 int mdb_cursor_get(void *cursor, struct value *key, struct value *value, int operation)
 {
-    return disturbed(REAL("mdb_cursor_get", void *, struct value *, struct value *, int)(cursor, key, value, operation), value);
+    return disturbed(REAL("mdb_cursor_get", void *, struct value *, struct value *, int)(cursor, key, value, operation), key, value);
 }
 
 int mdb_put(void *txn, unsigned table, struct value *key, struct value *value, unsigned flags);
@@ -428,6 +459,25 @@ static char *live(enum disturbance kind, long at)
     return told;
 }
 
+/* Up to the step that met the forged row: it is refused, or read as it stands; nothing reads behind its end. */
+static bool live_until_forged(enum disturbance kind, long at)
+{
+    struct life life, *l = &life;
+    life_begin(l);
+    store.kind = kind;
+    store.calls = 0;
+    store.at = at;
+    store.hit = false;
+    for (size_t i = 0; i < STEP_COUNT && !store.hit; i++) {
+        store.writing = !steps[i].asks;
+        bool ok = steps[i].run(l);
+        if (!ok && (!store.hit || l->err.condition != COND_INLET_CHECKPOINT_DAMAGED)) must(l, false, steps[i].name, at);
+    }
+    bool hit = store.hit;
+    life_end(l);
+    return hit;
+}
+
 static long each_call(enum disturbance kind, long stride)
 {
     char *undisturbed = live(kind, 0);
@@ -461,9 +511,17 @@ static void a_question_that_misses_a_row_does_no_harm(void **state)
     assert_true(each_call(LOSES, 1) > 200);
 }
 
+static void a_forged_row_is_refused_or_read_within_its_bytes(void **state)
+{
+    (void)state;
+    for (enum disturbance kind = ENDS_EARLY; kind <= IS_LARGE; kind++)
+        for (long at = 1; live_until_forged(kind, at);) at += 3;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_failing_store_is_told_and_leaves_a_whole_ledger),
-                                       cmocka_unit_test(a_damaged_value_is_told_and_nothing_is_written), cmocka_unit_test(a_question_that_misses_a_row_does_no_harm)};
+                                       cmocka_unit_test(a_damaged_value_is_told_and_nothing_is_written), cmocka_unit_test(a_question_that_misses_a_row_does_no_harm),
+                                       cmocka_unit_test(a_forged_row_is_refused_or_read_within_its_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,12 @@ static void cloud_refusals(void **state)
         {"{cloudFiles.format: json, modifiedAfter: yesterday}", COND_CF_INVALID_VALUE},
         {"{cloudFiles.format: parquet}", COND_INLET_NOT_SUPPORTED_YET},
         {"{cloudFiles.format: jsonn}", COND_DATA_SOURCE_NOT_FOUND},
+        {"{format: jsonn}", COND_DATA_SOURCE_NOT_FOUND},
+        {"{cloudFiles.format: json, cloudFiles.maxBytesPerTrigger: 0}", COND_CF_MAX_MUST_BE_POSITIVE},
+        {"{cloudFiles.format: json, cloudFiles.backfillInterval: 0 seconds}", COND_CF_INVALID_VALUE},
+        {"{cloudFiles.format: json, cloudFiles.cleanSource: MOVE, cloudFiles.cleanSource.moveDestination: old, cloudFiles.cleanSource.retentionDuration: -1 day}", COND_CF_INVALID_VALUE},
+        {"{cloudFiles.format: json, modifiedBefore: tomorrow}", COND_CF_INVALID_VALUE},
+        {"{cloudFiles.format: json, modifiedAfter: 2024-01-01, timeZone: Mars/Olympus}", COND_INVALID_TIMEZONE},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         const char *text = arena_printf(arena, "readStream: {format: cloudFiles, schema: a INT, load: in, options: %s}\n" WRITER, cases[i].options);
@@ -119,6 +125,36 @@ static void cloud_refusals(void **state)
     }
     assert_non_null(parse("readStream: {format: cloudFiles, schema: a INT, load: in, options: {cloudFiles.format: json, cloudFiles.cleanSource: DELETE, cloudFiles.cleanSource.retentionDuration: 8 days,"
                           " cloudFiles.schemaEvolutionMode: none, cloudFiles.validateOptions: true}}\n" WRITER));
+}
+
+static void times_and_partition_columns_of_cloud_files(void **state)
+{
+    (void)state;
+    struct pipeline *p = parse("readStream: {format: cloudFiles, schema: a INT, load: in, options: {format: json, modifiedAfter: '2024-01-01', modifiedBefore: '2024-01-02', timeZone: '+01:00', "
+                               "partitionColumns: \"a,\\tb\\t , ,\"}}\n" WRITER);
+    if (!p) fail_msg("%s", err.message);
+    assert_int_equal(p->reader.settings.modified_after_us, (1704067200ll - 3600) * 1000000);
+    assert_int_equal(p->reader.settings.modified_before_us, (1704067200ll + 86400 - 3600) * 1000000);
+    assert_int_equal(p->reader.settings.partition_column_count, 2);
+    assert_string_equal(p->reader.settings.partition_columns[1], "b");
+    assert_true(p->reader.settings.discover_partitions);
+    p = parse("readStream: {format: cloudFiles, schema: a INT, load: in, options: {cloudFiles.format: json, cloudFiles.partitionColumns: ''}}\n" WRITER);
+    assert_non_null(p);
+    assert_false(p->reader.settings.discover_partitions);
+    assert_int_equal(p->reader.settings.max_files, 100000);
+}
+
+static void limits_turn_the_age_off(void **state)
+{
+    (void)state;
+    static const struct { const char *options; int64_t age_us; } cases[] = {
+        {"maxFileAge: 1d", 86400000000ll}, {"maxFileAge: 1d, latestFirst: true", 86400000000ll}, {"maxFileAge: 1d, latestFirst: true, maxFilesPerTrigger: 1", -1},
+        {"maxFileAge: 1d, latestFirst: true, maxBytesPerTrigger: 1", -1}, {"maxFileAge: 1d, maxFilesPerTrigger: 1", 86400000000ll}, {"latestFirst: true", -1},
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        struct pipeline *p = parse(arena_printf(arena, "readStream: {format: text, load: in, options: {%s}}\n" WRITER, cases[i].options));
+        if (!p || p->reader.settings.max_file_age_us != cases[i].age_us) fail_msg("%s: %s", cases[i].options, err.message);
+    }
 }
 
 static void readers_are_refused(void **state)
@@ -157,6 +193,21 @@ static void readers_are_refused(void **state)
         {"{format: json, schema: a INT, load: 'x/[a'}", COND_INLET_BAD_OPTION_VALUE, "not closed"},
         {"{format: json, schema: a INT, load: x, options: {pathGlobFilter: '{a'}}", COND_INLET_BAD_OPTION_VALUE, "not closed"},
         {"[1]", COND_INLET_SYNTAX, "readStream"},
+        {"{format: [json], schema: a INT, load: x}", COND_INLET_SYNTAX, "'format'"},
+        {"{format: json, schema: {}, load: x}", COND_INLET_MISSING_KEY, "schema needs"},
+        {"{format: json, schema: {file: [a]}, load: x}", COND_INLET_SYNTAX, "'file'"},
+        {"{format: json, schema: ~, load: x}", COND_INLET_NOT_SUPPORTED_YET, "schemaInference"},
+        {"{format: json, schema: a INT, load: {x: y}}", COND_INLET_SYNTAX, "'load'"},
+        {"{format: json, schema: a INT, load: [x, ~]}", COND_INLET_SYNTAX, "'load'"},
+        {"{format: json, schema: a INT, load: [[x]]}", COND_INLET_SYNTAX, "'load'"},
+        {"{format: json, schema: a INT, load: x, options: [a]}", COND_INLET_SYNTAX, "map"},
+        {"{format: json, schema: a INT, load: x, streams: 1}", COND_INLET_UNKNOWN_KEY, "'streams'"},
+        {"{format: json, schema: a INT, b STRING, load: x}", COND_INLET_UNKNOWN_KEY, "'b STRING'"},
+        {"{format: json, schema: a INT, load: x, sql: SELECT 1}", COND_INLET_UNKNOWN_KEY, "'sql'"},
+        {"{format: json, schema: a INT, load: x, zzzzzzzz: ~}", COND_INLET_UNKNOWN_KEY, "'zzzzzzzz'"},
+        {"{format: cloudFiles, schema: a INT, load: x, options: 5}", COND_CF_FORMAT_REQUIRED, "cloudFiles.format"},
+        {"{format: json, schema: a INT, load: x, options: {modifiedBefore: 2024-01-01}}", COND_INLET_BAD_OPTION_VALUE, "not allowed in file stream sources"},
+        {"{format: json, schema: a INT, load: x, options: {discardCachedInputRatio: -0.5}}", COND_INLET_BAD_OPTION_VALUE, "discardCachedInputRatio"},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         const char *text = arena_printf(arena, "readStream: %s\n" WRITER, cases[i].reader);
@@ -198,6 +249,21 @@ static void writers_are_refused(void **state)
         {"{foreachBatch: {command: [a]}, outputMode: complete, options: {checkpointLocation: c}}", COND_OUTPUT_MODE_OPERATION, "complete"},
         {"{format: parquet, options: {checkpointLocation: 's3://b/c'}, start: out}", COND_INLET_NOT_SUPPORTED_YET, "s3"},
         {"{format: parquet, options: {checkpointLocation: c, headr: x}, start: out}", COND_INLET_UNKNOWN_OPTION, "headr"},
+        {"{format: parquet, options: {checkpointLocation: c}, start: 's3://b/c'}", COND_INLET_NOT_SUPPORTED_YET, "s3"},
+        {"{format: parquet, options: {checkpointLocation: c}, start: ''}", COND_INLET_BAD_OPTION_VALUE, "empty"},
+        {"{format: parquet, options: {checkpointLocation: c}, start: [a]}", COND_INLET_SYNTAX, "'start'"},
+        {"{format: parquet, options: 7, start: out}", COND_INLET_SYNTAX, "map"},
+        {"{format: {a: b}, options: {checkpointLocation: c}, start: out}", COND_INLET_SYNTAX, "'format'"},
+        {"{format: parquet, outputMode: [append], options: {checkpointLocation: c}, start: out}", COND_INLET_SYNTAX, "'outputMode'"},
+        {"{format: parquet, partitionBy: {a: b}, options: {checkpointLocation: c}, start: out}", COND_INLET_SYNTAX, "'partitionBy'"},
+        {"{format: parquet, trigger: once, options: {checkpointLocation: c}, start: out}", COND_INLET_SYNTAX, "trigger must be a map"},
+        {"{format: parquet, trigger: {once: [a]}, options: {checkpointLocation: c}, start: out}", COND_INLET_SYNTAX, "'once'"},
+        {"{format: parquet, trigger: {processingTime: -1 minute}, options: {checkpointLocation: c}, start: out}", COND_INLET_BAD_OPTION_VALUE, "interval"},
+        {"{format: foreachBatch, options: {checkpointLocation: c}}", COND_INLET_MISSING_KEY, "foreachBatch"},
+        {"{foreachBatch: {command: ['']}, options: {checkpointLocation: c}}", COND_INLET_MISSING_KEY, "command"},
+        {"{foreachBatch: {command: [[a]]}, options: {checkpointLocation: c}}", COND_INLET_SYNTAX, "'command'"},
+        {"{foreachBatch: cat, options: {checkpointLocation: c}}", COND_INLET_SYNTAX, "foreachBatch must be a map"},
+        {"{format: console, options: {checkpointLocation: c, path: p}}", COND_INLET_BAD_OPTION_VALUE, "no path"},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         const char *text = arena_printf(arena, READER "writeStream: %s\n", cases[i].writer);
@@ -219,6 +285,9 @@ static void the_rest_is_refused(void **state)
         {READER WRITER "conf: [1]\n", COND_INLET_SYNTAX},                       {READER WRITER "query: ''\n", COND_PARSE_EMPTY_STATEMENT},
         {READER WRITER "name: ${INLET_TEST_UNSET}\n", COND_INLET_MISSING_ENVIRONMENT}, {READER WRITER "name: ${1x}\n", COND_INLET_SYNTAX},
         {READER WRITER "name: ${OPEN\n", COND_INLET_SYNTAX},                    {READER WRITER "name: \"a\\0b\"\n", COND_INLET_SYNTAX},
+        {READER WRITER "name: ''\n", COND_INLET_BAD_OPTION_VALUE},             {READER WRITER "name: [a]\n", COND_INLET_SYNTAX},
+        {READER WRITER "query: {sql: SELECT}\n", COND_INLET_NOT_SUPPORTED_YET}, {READER WRITER "name: ${A:x}\n", COND_INLET_SYNTAX},
+        {READER WRITER "name: ${}\n", COND_INLET_SYNTAX},                      {READER WRITER "conf: {spark.sql.ansi.enabled: [true]}\n", COND_INLET_BAD_OPTION_VALUE},
     };
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         if (parse(cases[i].text) || err.condition != cases[i].condition) fail_msg("%s: [%s] %s", cases[i].text, condition_name(err.condition), err.message);
@@ -227,6 +296,63 @@ static void the_rest_is_refused(void **state)
     }
     static const char *const short_files[] = {"", "- a\n", "text", READER, WRITER};
     for (size_t i = 0; i < COUNTOF(short_files); i++) assert_null(parse(short_files[i]));
+}
+
+static void hints_say_where_a_key_belongs(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *hint; } cases[] = {
+        {READER WRITER "queryName: x\n", "The query's name is the key name at the top."},
+        {"readStream: {format: json, schema: a INT, path: x}\n" WRITER, "The path to read is the key load, the path to write is the key start."},
+        {"readStream: {format: json, schema: a INT, b STRING, load: x}\n" WRITER, "Inside {...} a value that holds a comma must be in quotes."},
+        {"readStream: {format: json, load: x, qqqqqqqq: ~}\n" WRITER, "The keys are format, schema, options, load, table."},
+        {"readStream: {fromat: json}\n" WRITER, "Did you mean 'format'?"},
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        assert_null(parse(cases[i].text));
+        assert_string_equal(err.hint, cases[i].hint);
+    }
+}
+
+static void absent_and_empty_values_are_the_defaults(void **state)
+{
+    (void)state;
+    struct pipeline *p = parse("name: ~\nquery: ~\nconf: {}\nreadStream: {format: text, schema: ~, load: in, options: {recursiveFileLookup: true, pathGlobFilter: '*.txt'}}\n"
+                               "writeStream: {format: text, trigger: {}, outputMode: ~, partitionBy: ~, options: {checkpointLocation: cp, path: 'file:/o%20p'}, start: ~}\n");
+    if (!p) fail_msg("%s", err.message);
+    assert_string_equal(p->name, "my_flow");
+    assert_string_equal(p->writer.path, "/o p");
+    assert_int_equal(p->writer.trigger, TRIGGER_DEFAULT);
+    assert_int_equal(p->writer.partition_count, 0);
+    assert_false(p->reader.settings.discover_partitions);
+    p = parse("readStream: {format: text, options: {path: /only/here}}\nwriteStream: {format: text, trigger: ~, options: {checkpointLocation: cp, path: out}}\n");
+    if (!p) fail_msg("%s", err.message);
+    assert_string_equal(p->reader.load[0], "/only/here");
+    assert_int_equal(p->reader.load_count, 1);
+    p = parse("readStream: {format: text, load: in}\nwriteStream: {format: text, trigger: {availableNow: TRUE}, options: {checkpointLocation: cp}, start: out}\n");
+    assert_int_equal(p->writer.trigger, TRIGGER_AVAILABLE_NOW);
+    p = parse("conf: {spark.sql.timestampType: TIMESTAMP_NTZ}\nreadStream: {format: json, schema: t TIMESTAMP, load: in}\n" WRITER);
+    if (!p) fail_msg("%s", err.message);
+    assert_int_equal(p->reader.schema->fields[0].type->kind, TYPE_TIMESTAMP_NTZ);
+}
+
+static void the_files_name_or_its_first_character_decides_the_syntax(void **state)
+{
+    (void)state;
+    static const struct { const char *file, *text; bool is_json; } cases[] = {
+        {"/f/p.JSON", "a: b", true}, {"/f/p.yml", "{a: b}", false}, {"/f/p", " \n\t{a: b}", true}, {"/f/p", "a: b", false}, {"/f/p", "  ", false}, {"x", "", false},
+    };
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        error_clear(&err);
+        assert_null(pipeline_parse(arena, cases[i].file, slice_text(cases[i].text), &err));
+        bool is_json = strstr(err.message, "JSON") != NULL;
+        if (is_json != cases[i].is_json) fail_msg("%s %s: %s", cases[i].file, cases[i].text, err.message);
+    }
+    assert_null(pipeline_parse(arena, "/f/p", slice_text("a: b"), NULL));
+    error_clear(&err);
+    struct pipeline *p = pipeline_parse(arena, "/f/.hidden", slice_text(READER WRITER), &err);
+    if (!p) fail_msg("%s", err.message);
+    assert_string_equal(p->name, "_hidden");
 }
 
 static void the_environment_is_put_in_and_not_printed(void **state)
@@ -320,6 +446,11 @@ int main(void)
         cmocka_unit_test(readers_are_refused),
         cmocka_unit_test(writers_are_refused),
         cmocka_unit_test(the_rest_is_refused),
+        cmocka_unit_test(times_and_partition_columns_of_cloud_files),
+        cmocka_unit_test(limits_turn_the_age_off),
+        cmocka_unit_test(hints_say_where_a_key_belongs),
+        cmocka_unit_test(absent_and_empty_values_are_the_defaults),
+        cmocka_unit_test(the_files_name_or_its_first_character_decides_the_syntax),
         cmocka_unit_test(the_environment_is_put_in_and_not_printed),
         cmocka_unit_test(the_shape_changes_with_what_shapes_rows),
         cmocka_unit_test(a_schema_file_and_a_default_checkpoint_work),
