@@ -375,7 +375,8 @@ static void a_merge_that_is_killed_loses_and_doubles_nothing(void **state)
             ledger->recent = (struct recent_bounds){.rows = 0, .slice = 1 + round % 7, .straight = 64};
             _exit(ledger_merge(ledger, &err) ? 0 : 1);
         }
-        nanosleep(&(struct timespec){.tv_nsec = 1000000 + (long)(rand_r(&seed) % 8000) * 1000}, NULL);
+        long wait_ns = 1000000 + (long)(rand_r(&seed) % 8000) * 1000;
+        nanosleep(&(struct timespec){.tv_nsec = getenv("VALGRIND") ? 50 * wait_ns : wait_ns}, NULL);
         kill(child, SIGKILL);
         int status = wait_for(child);
         assert_true(status == 0 || status == 128 + SIGKILL);
