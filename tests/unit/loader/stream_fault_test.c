@@ -13,7 +13,9 @@
 #include <poll.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +68,9 @@ FAILING(data_now, ssize_t, -1, pread, (int fd, void *data, size_t size, off_t at
 FAILING(data_now, ssize_t, -1, pwrite, (int fd, const void *data, size_t size, off_t at), (int, const void *, size_t, off_t), (fd, data, size, at))
 FAILING(is_now, DIR *, NULL, opendir, (const char *path), (const char *), (path))
 FAILING(data_now, struct dirent *, NULL, readdir, (DIR *folder), (DIR *), (folder))
+FAILING(is_now, int, -1, statfs, (const char *path, struct statfs *out), (const char *, struct statfs *), (path, out))
+FAILING(data_now, int, -1, flock, (int fd, int operation), (int, int), (fd, operation))
+FAILING(data_now, int, -1, gethostname, (char *name, size_t size), (char *, size_t), (name, size))
 FAILING(is_now, FILE *, NULL, fopen, (const char *path, const char *mode), (const char *, const char *), (path, mode))
 FAILING(is_now, char *, NULL, realpath, (const char *path, char *out), (const char *, char *), (path, out))
 
