@@ -116,7 +116,7 @@ check:
 	@$(MAKE) --no-print-directory venv
 	@$(MAKE) --no-print-directory check-all
 check-all: tidy
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec '' $(UNIT_TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec tests/unit/run $(UNIT_TESTS)
 	INLET_TOOLS=$(BUILD)/tools PYTHON=$(PYTHON) $(PROVE) -j2 --exec tests/formats/with-tool $(wildcard tests/formats/*_crosscheck.py)
 	INLET=$(CURDIR)/build/inlet PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
 tidy:
@@ -148,12 +148,12 @@ clean:
 .PHONY: san tsan
 san:
 	@$(MAKE) --no-print-directory VARIANT=san -j2 build/san/inlet unit
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/san/unit/%.t)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec tests/unit/run $(UNIT_SOURCES:tests/unit/%.c=build/san/unit/%.t)
 	$(PROVE) --exec '' $(FUZZ_NAMES:%=build/san/replay/%)
 	INLET=$(CURDIR)/build/san/inlet PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
 tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan -j2 build/tsan/inlet unit
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec '' $(UNIT_SOURCES:tests/unit/%.c=build/tsan/unit/%.t)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) --exec tests/unit/run $(UNIT_SOURCES:tests/unit/%.c=build/tsan/unit/%.t)
 	INLET=$(CURDIR)/build/tsan/inlet PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)' $(wildcard tests/pipelines/*_test.py)
 
 # What the sanitizers do not see, uninitialised memory first: the unit tests, and pipelines of every sink and of old checkpoints (these with leaks; forked
@@ -164,7 +164,7 @@ VALGRIND_TESTS := $(addprefix tests/pipelines/,sinks_test.py upgrade_test.py)
 valgrind:
 	@etc/install-packages $(TEST_PACKAGES) valgrind
 	@$(MAKE) --no-print-directory -j2 all unit venv
-	VALGRIND=1 CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec '$(VALGRIND)' $(UNIT_TESTS)
+	VALGRIND=1 CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec 'tests/unit/run $(VALGRIND)' $(UNIT_TESTS)
 	@printf '#!/bin/sh\nexec $(VALGRIND) --leak-check=full --errors-for-leak-kinds=definite $(CURDIR)/$(BUILD)/inlet "$$@"\n' > $(BUILD)/inlet-valgrind && chmod +x $(BUILD)/inlet-valgrind
 	INLET=$(CURDIR)/$(BUILD)/inlet-valgrind PYTHON=$(PYTHON) $(PROVE) -j2 --exec '$(PYTHON)' $(VALGRIND_TESTS)
 
@@ -178,7 +178,7 @@ coverage:
 	@$(MAKE) --no-print-directory deps-test venv build/release/crash/crashpoint
 	@$(MAKE) --no-print-directory VARIANT=coverage -j2 build/coverage/inlet unit
 	@find build/coverage -name '*.gcda' -delete
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec '' $(patsubst tests/unit/%.c,build/coverage/unit/%.t,$(wildcard $(COVERAGE_ROOMS:%=tests/unit/%/*_test.c)))
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j2 --exec tests/unit/run $(patsubst tests/unit/%.c,build/coverage/unit/%.t,$(wildcard $(COVERAGE_ROOMS:%=tests/unit/%/*_test.c)))
 	INLET_CRASH_SECONDS=150 INLET=$(CURDIR)/build/coverage/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) -j2 \
 	  --exec '$(PYTHON)' $(COVERAGE_TESTS)
 	@$(PYTHON) tests/coverage.py build/coverage $(COVERAGE_BAR) $(COVERAGE_ROOMS)
