@@ -382,13 +382,13 @@ static bool clean_retries(struct ledger *ledger, struct cleaner *cleaner, struct
     return true;
 }
 
-static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t files_max, struct clean_result_counts *counts, struct error *err)
+static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, struct clean_result_counts *counts, struct error *err)
 {
     const struct source_settings *settings = &cleaner->reader->settings;
-    int64_t now_us = context_now_us(cleaner->context), done = 0;
-    const char *path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
-    while (!files_max || done < files_max) {
+    int64_t now_us = context_now_us(cleaner->context);
+    for (;;) {
         struct cleaning cleaning;
+        const char *path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
         struct arena *arena = cleaner->arena;
         if (cancel_now(&cleaner->context->cancel)) return true;
         if (!ledger_cleaning(ledger, CLEAN_SLICE, arena, &cleaning, err)) return false;
@@ -402,21 +402,19 @@ static bool clean_slices(struct ledger *ledger, struct cleaner *cleaner, int64_t
         if (!sync_dirty(cleaner, err)) return false;
         if (!ledger_cleaned(ledger, cleaning.batch_id, results, cleaning.file_count, cleaning.file_count < CLEAN_SLICE,
                             settings->clean == CLEAN_DELETE ? NULL : settings->clean_directory, path_base, err)) return false;
-        done += (int64_t)cleaning.file_count;
         next_slice(cleaner);
-        path_base = settings->clean == CLEAN_MOVE ? cleaner->load_root : NULL;
     }
     return true;
 }
 
-bool clean_due(struct ledger *ledger, const struct pipeline_reader *reader, struct inlet_context *context, int64_t files_max,
+bool clean_due(struct ledger *ledger, const struct pipeline_reader *reader, struct inlet_context *context,
                struct clean_result_counts *counts, struct error *err)
 {
     memset(counts, 0, sizeof *counts);
     if (reader->settings.clean == CLEAN_OFF) return ledger_cleaning_skip(ledger, err);
     struct arena *arena = arena_new("clean");
     struct cleaner cleaner = {.reader = reader, .context = context, .arena = arena, .load_root = load_root(arena, reader->load[0])};
-    bool ok = clean_retries(ledger, &cleaner, counts, err) && clean_slices(ledger, &cleaner, files_max, counts, err);
+    bool ok = clean_retries(ledger, &cleaner, counts, err) && clean_slices(ledger, &cleaner, counts, err);
     arena_free(arena);
     return ok || error_context(err, "cleaning source files");
 }

@@ -11,9 +11,9 @@ struct clean_result_counts {
     int64_t cleaned, kept, gone, retried;
 };
 
-/* Cleans what is due (retention), at most `files_max` files (0: all). Off: marks everything as not to be cleaned. Failures of single files are
+/* Cleans what is due (retention), all of it. Off: marks everything as not to be cleaned. Failures of single files are
  * logged and tried again later; false only when the ledger fails. */
-bool clean_due(struct ledger *ledger, const struct pipeline_reader *reader, struct inlet_context *context, int64_t files_max,
+bool clean_due(struct ledger *ledger, const struct pipeline_reader *reader, struct inlet_context *context,
                struct clean_result_counts *counts, struct error *err) MUST_CHECK;
 /* Refuses archive folders that the source would read again, or that lie in it (file-source.md 5.1). */
 bool clean_check(const struct pipeline_reader *reader, struct error *err) MUST_CHECK;

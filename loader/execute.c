@@ -184,14 +184,13 @@ static bool add_chunk(struct run *run, struct worker_state *state, size_t index,
     if (execution->project) chunk_reset(&state->out); /* Gives the reader its buffers back. */
     if (!ok) return false;
     atomic_fetch_add_explicit(&run->rows, rows, memory_order_relaxed);
-    if (execution->live) atomic_fetch_add_explicit(&execution->live->rows, rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(&execution->live->rows, rows, memory_order_relaxed);
     if (execution->sink_ops->task_memory(task) > TASK_MEMORY_MAX) return append_early(run, index, task, err);
     return true;
 }
 
 static void count_live(const struct execution *execution, const struct source_task *task)
 {
-    if (!execution->live) return;
     atomic_fetch_add_explicit(&execution->live->bytes, task->bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&execution->live->files, (int64_t)task->range_count, memory_order_relaxed);
 }

@@ -34,7 +34,7 @@ struct execution {
     int64_t input_bytes;                    /* Estimate, to decide on threads. */
     struct file_outcome *outcomes;          /* One per file: what its ranges gave is added up here. */
     struct arena *notes;                    /* Of the outcomes' texts. */
-    struct live_counts *live;               /* May be NULL. */
+    struct live_counts *live;
 };
 
 enum failure_kind { FAILURE_NONE, FAILURE_INPUT_FILE, FAILURE_DATA, FAILURE_SINK };

@@ -345,7 +345,7 @@ static bool run_batch(struct stream *stream, struct open_batch *open, struct bat
 bool stream_clean(struct stream *stream, struct error *err)
 {
     struct clean_result_counts counts;
-    if (!clean_due(stream->ledger, &stream->pipeline->reader, stream->context, 0, &counts, err)) return false;
+    if (!clean_due(stream->ledger, &stream->pipeline->reader, stream->context, &counts, err)) return false;
     stream->totals.cleaned_files += counts.cleaned;
     return true;
 }
