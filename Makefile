@@ -212,7 +212,7 @@ build/release/crash/crashpoint: tests/crash/crashpoint.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=c17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@.new $< && mv $@.new $@
 
 # --- Nothing lost, nothing twice: a sample in `make check`, every point in `make crash` (docs/reliability.md). ---------
-CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/memory_test.py tests/crash/powerloss_test.py tests/crash/plants_test.py
+CRASH_TESTS := tests/crash/crash_test.py tests/crash/fault_test.py tests/crash/threads_test.py tests/crash/memory_test.py tests/crash/powerloss_test.py tests/crash/plants_test.py
 CRASH_TOOLS := build/release/crash/crashpoint build/release/crash/nomemory.so
 CRASH_RUN = INLET=$(CURDIR)/build/inlet CRASHPOINT=$(CURDIR)/build/release/crash/crashpoint PYTHON=$(PYTHON) $(PROVE) --exec '$(PYTHON)'
 .PHONY: crash crash-sample powerloss

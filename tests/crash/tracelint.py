@@ -2,7 +2,8 @@
 test, because it commits names and contents together; fsync(2) promises no such thing.
 
   lint(workload, folder, calls)  -> breaches, as sentences
-      calls: the lines of `crashpoint --list` of an undisturbed run: [number, class, name, result, path, second path]
+      calls: the lines of `crashpoint --list` of an undisturbed run: [number, class, name, result, path, second path], by when they
+      ended; numbered by when they began. Threads may have run beside each other: a sync counts for what ended before it and began before it.
 
   1  A file that gets a name others go by (rename, link) is synced before. Not the identity beside a log's entry: it says nothing
      without the entry, ahead of which it and its name must be synced.
@@ -94,8 +95,8 @@ def lint(workload, folder, calls):
             elif path.endswith("/data.mdb") and kind == "write":
                 state.dirty[path] = number
         elif kind == "sync":
-            state.dirty.pop(path, None)
-            for key in [key for key in state.names if key[0] == path]: del state.names[key]
+            if state.dirty.get(path, number) < number: del state.dirty[path]
+            for key in [key for key, since in state.names.items() if key[0] == path and since < number]: del state.names[key]
         elif kind == "mkdir":
             state.names[parent(path), os.path.basename(path)] = number
         elif kind in ("rename", "link"):
