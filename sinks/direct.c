@@ -1,6 +1,7 @@
 /* direct -- blocks, and the ways back to the page cache. See direct.h. */
 #include "sinks/direct.h"
 #include "base/file.h"
+#include "base/plant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static bool write_block(const struct direct *direct, const char *name, struct er
     ssize_t written = write(direct->fd, direct->block, DIRECT_BLOCK);
     if (written == DIRECT_BLOCK) return true;
     if (written < 0 && errno != EINVAL && errno != EINTR) return error_errno(err, "could not write file \"%s\"", name);
-    size_t done = written > 0 ? (size_t)written : 0;
+    size_t done = PLANTED(55) ? DIRECT_BLOCK : written > 0 ? (size_t)written : 0;
     if (!set_direct(direct->fd, false)) return error_errno(err, "could not set up file \"%s\"", name);
     return write_all(direct->fd, direct->block + done, DIRECT_BLOCK - done, name, err);
 }

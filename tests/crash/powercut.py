@@ -33,6 +33,15 @@ def calls(path):
         at = end + 1 + length + 1
     return found
 
+def check_syncs(record):
+    """Calls are numbered by when they began and recorded by when they ended. What another thread did to a file or folder while it was being synced may be
+    covered by that sync or not; the model has no such thing, and inlet never does it."""
+    newest = {}
+    for call in record:
+        if call.kind == "sync": assert newest.get(call.path, 0) < call.number, f"{call.path} was changed while it was synced (call {call.number})"
+        else:
+            for path in filter(None, (call.path, call.path2)): newest[path] = newest[os.path.dirname(path)] = call.number
+
 class File:
     """base: durable; writes: since then; origin: the path of the same file where it was not written to."""
     def __init__(self, origin=None, mtime=None):

@@ -1,114 +1,19 @@
-"""Kills and failing calls where threads work beside each other: two workers, logs written beside the ledger's commit, large files written past the
+"""Kills, failing calls and power cuts where threads work beside each other: two workers, logs written beside the ledger's commit, large files written past the
 page cache (sinks/direct.c), and a service whose batches are run within the transaction that admits their files.
 
 Which call is the N-th is not the same in each run: no lists are compared, a run may end ahead of its call N (these are counted apart), and the
-promises are those of crash_test and fault_test. Large files lie on a disk (INLET_CRASH_DISK), because memory takes no direct writes.
+promises are those of crash_test, fault_test and powerloss_test. Large files lie on a disk (INLET_CRASH_DISK), because memory takes no direct writes.
 INLET_CRASH=all enumerates; otherwise a sample of about INLET_CRASH_SECONDS (default 40). INLET_SEED repeats a sample.
-INLET_CRASH_ONLY=workload[:kind[:N]] runs one workload, one kind (before, after, or a fault's name), one point."""
-import functools, os, random, signal, subprocess, sys, tempfile, time
+INLET_CRASH_ONLY=workload[:kind[:N]] runs one workload, one kind (before, after, power, or a fault's name), one point."""
+import os, random, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pipelines"))
-from harness import *
+from powerloss import *
+from threaded import *
 from lib import test, main, SEED, Skip
 
 ENVIRONMENT["INLET_THREADS"] = "2"
 SECONDS = float(os.environ.get("INLET_CRASH_SECONDS", "40"))
 ONLY = (os.environ.get("INLET_CRASH_ONLY", "") + "::").split(":")
-BLOCK = str(1 << 20)  # What a direct write has (sinks/direct.h).
-STAGED = re.compile(r"/_inlet/.*/\d+-\d{5}\.[^/]*$")
-PATIENCE = 7  # Seconds that a service may go without anything seen of it, after which it is stopped; a full disk it tries again after 5.
-
-def disk():
-    """A folder on a file system that takes direct writes from inlet."""
-    for folder in (os.environ.get("INLET_CRASH_DISK"), tempfile.gettempdir(), "/var/tmp", os.path.dirname(CRASHPOINT)):
-        if folder and subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True).stdout.strip() in ("ext2/ext3", "xfs"): return folder
-
-class Threaded(Workload):
-    """Two workers."""
-    steady = False
-    def sample(self, points, rng):
-        return rng.sample(points, len(points))
-
-class Large(Threaded):
-    """Files of more than a block that cannot be packed."""
-    place = disk()
-    @functools.lru_cache
-    def source(self, i):
-        return [{"a": i * 100 + j, "b": random.Random(i * 100 + j).randbytes(self.width).hex(), "p": "even" if j % 2 == 0 else "odd"} for j in range(4)]
-
-class Service(Threaded):
-    """`inlet run`: group after group of files lands as soon as the sink's log shows the one before."""
-    same_batches = False
-    def sample(self, points, rng):
-        """With few of those that wait for a full disk, seconds each."""
-        return sorted(super().sample(points, rng), key=lambda point: getattr(point[0], "error", None) == "ENOSPC" and rng.random() > 0.03)
-
-    def make(self, folder):
-        super().make(folder)
-        os.mkdir(os.path.join(folder, "coming"))
-        for i in range(self.per_trigger, self.files): os.rename(*(os.path.join(folder, place, f"f{i:02d}.json") for place in ("landing", "coming")))
-        with open(os.path.join(folder, "p.yaml")) as f: tree = json.load(f)
-        tree["readStream"]["format"] = "cloudFiles"
-        options = {"cloudFiles.format": "json", "cloudFiles.useNotifications": "true"}
-        if self.clean == "archive":
-            options.update({"cloudFiles.cleanSource": "MOVE", "cloudFiles.cleanSource.moveDestination": self.archive(folder),
-                            "cloudFiles.cleanSource.retentionDuration": "0 seconds"})
-        tree["readStream"]["options"] = options
-        lib.write(os.path.join(folder, "p.yaml"), json.dumps(tree))
-
-    def land(self, folder, count=None):
-        for name in sorted(os.listdir(os.path.join(folder, "coming")))[:count]:
-            os.rename(os.path.join(folder, "coming", name), os.path.join(folder, "landing", name))
-
-    def tree(self, folder):
-        return [name for name in super().tree(folder) if name != "coming"]
-
-    def logged(self, folder):
-        return len(glob.glob(folder + ("/out/_delta_log/*.json" if self.sink == "delta" else "/out/_spark_metadata/*")))
-
-    def is_done(self, folder):
-        here, _ = self.standing(folder)
-        return not here if self.clean else len(self.rows(folder)) == len(self.all_rows())
-
-    def wait(self, process, ready):
-        """False: it has ended, or nothing comes of it any more."""
-        end = time.monotonic() + PATIENCE
-        while process.poll() is None and time.monotonic() < end:
-            if ready(): return True
-            time.sleep(0.002)
-        return False
-
-    def serve(self, folder, process):
-        seen = 0
-        for group in range(1, (self.files + self.per_trigger - 1) // self.per_trigger):
-            if not self.wait(process, lambda: self.logged(folder) > seen): return
-            seen = self.logged(folder)
-            self.land(folder, self.per_trigger)
-        self.wait(process, lambda: self.is_done(folder))
-
-    def traced(self, folder, *flags, only):
-        with subprocess.Popen(below_tracer(folder, *flags, only=only, command="run"), cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-            try:
-                self.serve(folder, process)
-                children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split() if process.poll() is None else []
-                for child in children: os.kill(int(child), signal.SIGTERM)
-                texts = process.communicate(timeout=TIMEOUT)
-            finally:
-                process.kill()
-        self.land(folder)  # The rest, for the run that mends.
-        assert process.returncode != 125, texts[1]
-        return Run(process.returncode, *texts, listed(folder))
-
-class Refused(Fault):
-    """EINVAL: a direct write goes through the page cache then; any other write ends the run."""
-    def codes_for(self, run, number, reference):
-        call = run.call(number)
-        if not call or not STAGED.search(call[4]): return (0, 1, 5)  # LMDB has its own.
-        name = os.path.basename(call[4])
-        nth = sum(1 for other in run.calls if other[1] == "write" and os.path.basename(other[4]) == name and int(other[0]) < number)
-        sizes = [other[3] for other in reference.calls if other[1] == "write" and os.path.basename(other[4]) == name]
-        return (0,) if sizes[nth] == BLOCK else (1,)
-
 REFUSED = [Refused("refused-once", "fail", "EINVAL", "write", None), Refused("refused-on", "fail-from", "EINVAL", "write", None)]
 FEW = [fault for fault in FAULTS if fault.name in ("no-space-once", "no-space-on", "io-error-once", "io-error-on", "done-but-told-io-error", "interrupted", "short-write")]
 
@@ -150,10 +55,48 @@ def break_everywhere(workload, faults):
     done, faults = try_points(points, lambda kind, number: attempt(workload, whole, references, kind, number), None if ALL or ONLY[0] else SECONDS / len(WORKLOADS))
     report(workload, f"{done} of {total} kills and failing calls, {MISSED.value} not reached", faults)
 
+def starts_of(reference, part, rng):
+    """None: the first run is recorded. A number: it is killed there, and the one that mends is recorded."""
+    syncs = syncs_of(reference)
+    return [None, *(syncs[part::JOBS] if ALL else rng.sample(syncs, 1))]
+
+def cut_part(workload, reference, part, deadline):
+    """Each process records runs of its own, and takes every JOBS-th tree."""
+    rng, trees, faults = random.Random(f"{SEED} {workload.name} {part}"), 0, []
+    for killed in starts_of(reference, part, rng):
+        with Recording(workload, killed) as recording:
+            points = [(number, how) for number in range(len(recording.calls) + 1) for how in (("lost", "1") if killed else (*HOWS, "1", "2"))]
+            if not killed: points = points[part::JOBS]
+            if not ALL: rng.shuffle(points)
+            for number, how in points:
+                if not ALL and time.monotonic() > deadline(killed): break
+                found = recording.new_trees(number, how)
+                if not found: continue
+                fault = recording.judge(reference, number, how, found)
+                trees += 1
+                if fault: faults.append(fault)
+    return trees, faults
+
+def cut_everywhere(workload):
+    if ONLY[0] and ONLY[0] != workload.name or ONLY[1] not in ("", "power"): raise Skip("not asked for")
+    if not workload.place: raise Skip("no folder on ext4 or XFS: set INLET_CRASH_DISK")
+    reference, share, start = aside(lambda: Reference(workload)), SECONDS / len(WORKLOADS) / 2, time.monotonic()
+    deadline = lambda killed: start + share * (2 if killed else 1)
+    works = [lambda part=part: cut_part(workload, reference, part, deadline) for part in range(JOBS)]
+    answers = [works[0]()] if JOBS == 1 else apart(works)
+    report(workload, f"{sum(trees for trees, _ in answers)} trees after a power cut", [fault for _, faults in answers for fault in faults])
+
+def add_power(workload):
+    def run(): cut_everywhere(workload)
+    run.__doc__ = f"{workload.name}, two workers: power lost, also while a killed run is mended, and the next run puts things right"
+    test(run)
+
 def add(workload, faults):
     def run(): break_everywhere(workload, faults)
     run.__doc__ = f"{workload.name}, two workers: {'every' if ALL else 'some'} call killed at or failed, the rest is done once"
     test(run)
 
 for each in WORKLOADS: add(*each)
+for each in (Threaded("parquet-archive", "parquet", "archive", files=3), Threaded("delta-delete", "delta", "delete", files=3),
+             Large("large-json", "json", "delete", files=3, per_trigger=2, width=400000)): add_power(each)
 main()
