@@ -164,10 +164,8 @@ struct judging {
 
 static bool is_too_old(const struct judging *judging, const struct sighting *sighting)
 {
-    const struct source_settings *settings = judging->settings;
-    bool limited = settings->latest_first && (settings->max_files || settings->max_bytes);
-    if (settings->max_file_age_us < 0 || limited || judging->newest_us == INT64_MIN) return false;
-    return sighting->mtime_us < judging->newest_us - settings->max_file_age_us;
+    int64_t age_us = judging->settings->max_file_age_us;
+    return age_us >= 0 && judging->newest_us != INT64_MIN && sighting->mtime_us < judging->newest_us - age_us;
 }
 
 static struct judgement judge(const struct judging *judging, struct sighting *sighting)

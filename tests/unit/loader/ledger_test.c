@@ -980,6 +980,76 @@ static void cleaning_that_was_off_reaches_no_older_batch(void **state)
     assert_string_equal(find(f, "/landing", "f000002").clean_target, "/moved/f000002");
 }
 
+/* The first slice of a batch decides its rule; what a later one does by another rule is kept file by file. */
+static void cleaning_by_another_rule_keeps_each_target(void **state)
+{
+    struct fixture *f = *state;
+    static const struct { const char *first_base, *first_path, *base, *path, *target; } cases[] = {
+        {"/archive", NULL, "/archive", NULL, "/archive/landing/%s"}, {"/archive", NULL, "/moved", NULL, "/moved/landing/%s"}, {"/archive", NULL, "/archive", "/landing", "/archive/%s"},
+        {"/moved", "/landing", "/moved", "/landing", "/moved/%s"}, {"/moved", "/landing", "/moved", NULL, "/moved/landing/%s"}, {"/moved", "/land", "/moved", "/land", "/moved/%s"},
+        {"/moved", "/elsewhere", "/moved", "/elsewhere", "/moved/%s"}, {"/archive", NULL, NULL, NULL, NULL}, {NULL, NULL, "/archive", NULL, "/archive/landing/%s"},
+        {NULL, NULL, NULL, NULL, NULL},
+    };
+    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++) {
+        admit_many(f, 2 * i, 2);
+        run_batch(f, 2);
+        struct cleaned_file first = {CLEAN_KEPT, NULL, "it changed"}, second = {CLEAN_DONE, NULL, NULL};
+        const char *name = arena_printf(f->arena, "f%06d", 2 * i + 1);
+        if (cases[i].target) second.target = arena_printf(f->arena, "%.*s%s", (int)strlen(cases[i].target) - 2, cases[i].target, name);
+        OK(ledger_cleaned(f->ledger, i, &first, 1, false, cases[i].first_base, cases[i].first_path, &f->err));
+        OK(ledger_cleaned(f->ledger, i, &second, 1, true, cases[i].base, cases[i].path, &f->err));
+        struct ledger_file file = find(f, "/landing", name);
+        assert_true(file.cleaned);
+        if (second.target) assert_string_equal(file.clean_target, second.target);
+        else assert_null(file.clean_target);
+        assert_string_equal(find(f, "/landing", arena_printf(f->arena, "f%06d", 2 * i)).clean_reason, "it changed");
+    }
+    admit_one(f, "/", "in the root", 1, ADMIT_PENDING);
+    run_batch(f, 1);
+    OK(ledger_cleaned(f->ledger, (int64_t)(sizeof cases / sizeof *cases), &(struct cleaned_file){CLEAN_DONE, "/archive/in the root", NULL}, 1, true, "/archive", NULL, &f->err));
+    assert_string_equal(find(f, "/", "in the root").clean_target, "/archive/in the root");
+    OK(ledger_verify(f->ledger, &f->err));
+}
+
+static void questions_beyond_the_ends_are_answered(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_batch *batches;
+    size_t count;
+    admit_many(f, 0, 3);
+    admit_one(f, "/", "root file", 1, ADMIT_PENDING);
+    admit_one(f, "/a", "f", 1, ADMIT_PENDING);
+    run_batch(f, 2);
+    run_batch(f, 1);
+    OK(ledger_batches(f->ledger, 99, true, SIZE_MAX, f->arena, &batches, &count, &f->err));
+    assert_int_equal(count, 2);
+    assert_int_equal(batches[0].batch_id, 1);
+    OK(ledger_batches(f->ledger, -1, false, SIZE_MAX, f->arena, &batches, &count, &f->err));
+    assert_int_equal(count, 2);
+    assert_int_equal(batches[0].batch_id, 0);
+    assert_int_equal(scan_count(f, (struct ledger_filter){.batch_id = -1, .prefix = "/root"}), 1);
+    assert_int_equal(scan_count(f, (struct ledger_filter){.batch_id = -1, .prefix = "/"}), 5);
+    assert_int_equal(scan_count(f, (struct ledger_filter){.batch_id = -1, .prefix = "/a/f"}), 1);
+    assert_int_equal(scan_count(f, (struct ledger_filter){.batch_id = -1, .prefix = "/ab"}), 0);
+    assert_int_equal(scan_count(f, (struct ledger_filter){.batch_id = -1, .prefix = "/a/g"}), 0);
+    assert_int_equal(scan_count(f, (struct ledger_filter){.batch_id = 7}), 0);
+    ledger_scan_free(NULL);
+    char long_name[600];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[sizeof long_name - 1] = 0;
+    const char *names[] = {long_name, "f"};
+    bool known[2];
+    struct ledger_file file;
+    OK(ledger_known(f->ledger, &f->source, "/a", names, NULL, 2, known, &f->err));
+    assert_false(known[0]);
+    assert_true(known[1]);
+    OK(ledger_find(f->ledger, &f->source, "/a", long_name, f->arena, &file, &f->err));
+    assert_int_equal(file.state, FILE_UNKNOWN);
+    struct admission admission = admission_of(f, "/a", long_name, 1, ADMIT_PENDING);
+    assert_false(ledger_admit(f->ledger, &f->source, &(struct discovery){.admissions = &admission, .count = 1}, &f->err));
+    assert_int_equal(f->err.condition, COND_INLET_NOT_SUPPORTED_YET);
+}
+
 /* --- Other processes ------------------------------------------------------------------------------------------------------ */
 
 static int wait_for(pid_t child)
@@ -1166,7 +1236,8 @@ int main(void)
         TEST(equal_times_come_in_path_order_latest_first_too), TEST(files_leave_a_plan_with_their_reasons), TEST(failed_files_are_let_in_again),
         TEST(a_plan_that_is_given_up_leaves_its_files_pending), TEST(several_sources_share_a_batch), TEST(long_and_odd_names_survive),
         TEST(scans_see_every_file_once_with_filters), TEST(history_is_told_in_both_directions), TEST(the_last_hundred_progress_texts_are_kept),
-        TEST(cleaning_goes_on_where_it_stopped), TEST(cleaning_that_was_off_reaches_no_older_batch), TEST(readers_beside_the_owner_see_whole_steps),
+        TEST(cleaning_goes_on_where_it_stopped), TEST(cleaning_that_was_off_reaches_no_older_batch), TEST(cleaning_by_another_rule_keeps_each_target),
+        TEST(questions_beyond_the_ends_are_answered), TEST(readers_beside_the_owner_see_whole_steps),
         TEST(one_of_many_starters_wins), TEST(kill_nine_at_any_moment_leaves_a_whole_ledger), TEST(flipped_bits_in_values_are_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
