@@ -237,6 +237,24 @@ static void metadata_must_fit(void **state)
     assert_int_not_equal(err.condition, COND_NONE);
 }
 
+static void a_checkpoint_of_spark_is_refused(void **state)
+{
+    (void)state;
+    must(directories_make(inside("offsets"), &err));
+    refused(COND_INLET_CHECKPOINT_SPARK, "it has 'offsets'");
+    error_clear(&err);
+    assert_null(ledger_open_read(checkpoint, &context, &err));
+    assert_int_equal(err.condition, COND_INLET_CHECKPOINT_SPARK);
+}
+
+static void where_nothing_is_nothing_is_read(void **state)
+{
+    (void)state;
+    assert_null(ledger_open_read(checkpoint, &context, &err));
+    assert_int_equal(err.condition, COND_INLET_NOT_FOUND);
+    assert_false(ledger_exists(checkpoint));
+}
+
 /* --- Settings ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void a_setting_that_is_no_number_is_damage(void **state)
@@ -296,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_owner_is_told_to_who_comes_second), TEST(who_only_asks_does_not_stand_in_the_way), TEST(there_may_be_no_owner),
         TEST(network_file_systems_are_refused_by_name), TEST(slashes_at_the_end_are_no_other_checkpoint), TEST(metadata_must_fit),
+        TEST(a_checkpoint_of_spark_is_refused), TEST(where_nothing_is_nothing_is_read),
         TEST(a_setting_that_is_no_number_is_damage), TEST(a_fact_that_changed_is_told_as_people_call_it), TEST(who_reads_cannot_write),
     };
     return cmocka_run_group_tests_name("ledger open", tests, NULL, NULL);

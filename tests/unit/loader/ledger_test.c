@@ -219,13 +219,6 @@ static void refused(struct fixture *f, enum condition condition)
     assert_int_equal(f->err.condition, condition);
 }
 
-static void metadata_without_a_ledger_is_damage(void **state)
-{
-    struct fixture *f = *state;
-    OK(directory_remove_tree(file_in(f, "ledger"), &f->err));
-    refused(f, COND_INLET_CHECKPOINT_DAMAGED);
-}
-
 static void a_ledger_without_its_data_file_is_damage(void **state)
 {
     struct fixture *f = *state;
@@ -235,15 +228,6 @@ static void a_ledger_without_its_data_file_is_damage(void **state)
     close(fd);
     refused(f, COND_INLET_CHECKPOINT_DAMAGED);
     assert_non_null(strstr(f->err.message, "cut short"));
-}
-
-static void another_querys_metadata_is_damage(void **state)
-{
-    struct fixture *f = *state;
-    OK(file_replace(file_in(f, "metadata"), slice_text("{\"id\":\"00000000-0000-4000-8000-000000000000\"}"), &f->err));
-    refused(f, COND_INLET_CHECKPOINT_DAMAGED);
-    OK(file_replace(file_in(f, "metadata"), slice_text("garbage"), &f->err));
-    refused(f, COND_INLET_CHECKPOINT_DAMAGED);
 }
 
 static void a_first_start_that_was_cut_short_is_begun_again(void **state)
@@ -257,16 +241,6 @@ static void a_first_start_that_was_cut_short_is_begun_again(void **state)
     reopen(f);
     assert_true(ledger_is_new(f->ledger));
     assert_int_equal(access(file_in(f, "ledger.new"), F_OK), -1);
-}
-
-static void a_checkpoint_of_spark_is_refused(void **state)
-{
-    struct fixture *f = *state;
-    OK(directory_remove_tree(file_in(f, "ledger"), &f->err));
-    OK(directories_make(file_in(f, "offsets"), &f->err));
-    refused(f, COND_INLET_CHECKPOINT_SPARK);
-    assert_null(ledger_open_read(f->checkpoint, &f->context, &f->err));
-    assert_int_equal(f->err.condition, COND_INLET_CHECKPOINT_SPARK);
 }
 
 static bool write_format(struct kv_txn *txn, void *user, struct error *err)
@@ -285,34 +259,6 @@ static void a_newer_ledger_is_refused(void **state)
     unsigned format = LEDGER_FORMAT + 1;
     OK(kv_update(f->ledger->kv, write_format, &format, &f->err));
     refused(f, COND_INLET_CHECKPOINT_NEWER);
-}
-
-static void a_second_writer_is_refused_with_pid_and_time(void **state)
-{
-    struct fixture *f = *state;
-    struct ledger *second = ledger_open(f->checkpoint, &f->context, &f->err);
-    assert_null(second);
-    assert_int_equal(f->err.condition, COND_INLET_CHECKPOINT_OWNED);
-    assert_non_null(strstr(f->err.message, arena_printf(f->arena, "process %d", (int)getpid())));
-    assert_non_null(strstr(f->err.message, "2023-11-14T22:13:20Z"));
-    struct ledger_owner owner;
-    OK(ledger_owner(f->checkpoint, &owner, &f->err));
-    assert_true(owner.running);
-    assert_int_equal(owner.pid, getpid());
-    ledger_close(f->ledger);
-    f->ledger = NULL;
-    OK(ledger_owner(f->checkpoint, &owner, &f->err));
-    assert_false(owner.running);
-    reopen(f);
-}
-
-static void reading_where_nothing_is_says_so(void **state)
-{
-    struct fixture *f = *state;
-    assert_null(ledger_open_read(arena_printf(f->arena, "%s/none", f->folder), &f->context, &f->err));
-    assert_int_equal(f->err.condition, COND_INLET_NOT_FOUND);
-    assert_false(ledger_exists(arena_printf(f->arena, "%s/none", f->folder)));
-    assert_true(ledger_exists(f->checkpoint));
 }
 
 /* --- Settings -------------------------------------------------------------------------------------------------- */
@@ -1224,10 +1170,10 @@ static void flipped_bits_in_values_are_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_first_start_makes_ledger_and_metadata), TEST(a_ledger_without_metadata_is_repaired), TEST(metadata_without_a_ledger_is_damage),
-        TEST(a_ledger_without_its_data_file_is_damage), TEST(another_querys_metadata_is_damage), TEST(a_first_start_that_was_cut_short_is_begun_again),
-        TEST(a_checkpoint_of_spark_is_refused), TEST(a_newer_ledger_is_refused), TEST(a_second_writer_is_refused_with_pid_and_time),
-        TEST(reading_where_nothing_is_says_so), TEST(settings_are_kept_and_facts_compared), TEST(ordinals_follow_time_then_path),
+        TEST(a_first_start_makes_ledger_and_metadata), TEST(a_ledger_without_metadata_is_repaired),
+        TEST(a_ledger_without_its_data_file_is_damage), TEST(a_first_start_that_was_cut_short_is_begun_again),
+        TEST(a_newer_ledger_is_refused),
+        TEST(settings_are_kept_and_facts_compared), TEST(ordinals_follow_time_then_path),
         TEST(a_path_is_admitted_once), TEST(overwrites_are_new_versions), TEST(overwrites_switched_on_later_know_old_rows),
         TEST(a_base_name_counts_once_but_not_within_one_admission), TEST(unsettled_files_keep_the_time_they_were_first_seen),
         TEST(skipped_files_are_visible_and_stay_skipped), TEST(marks_come_back_as_they_were_given), TEST(limits_cut_as_spark_or_as_auto_loader),
