@@ -1,5 +1,5 @@
 """threaded -- workloads whose threads work beside each other: two workers, large files on a disk, a service. Run them with INLET_THREADS=2."""
-import functools, os, random, signal, subprocess, tempfile, time
+import contextlib, functools, os, random, signal, subprocess, tempfile, time
 from harness import *
 
 BLOCK = str(1 << 20)  # What a direct write has (sinks/direct.h).
@@ -80,7 +80,8 @@ class Service(Threaded):
             try:
                 self.serve(folder, process)
                 children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split() if process.poll() is None else []
-                for child in children: os.kill(int(child), signal.SIGTERM)
+                for child in children:
+                    with contextlib.suppress(ProcessLookupError): os.kill(int(child), signal.SIGTERM)  # It may just have ended.
                 texts = process.communicate(timeout=TIMEOUT)
             finally:
                 process.kill()
