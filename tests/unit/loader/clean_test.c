@@ -111,7 +111,7 @@ static void load_paths(const char *const *paths, size_t count)
     for (size_t i = 0; i < count; i++) discovery.admissions[i] = admission_of(paths[i]);
     struct plan plan = {.watermark_late_us = WATERMARK_NONE, .watermark_evict_us = WATERMARK_NONE, .settings = "{}", .pipeline_digest = "p", .plan_digest = "q", .limits = ""};
     struct ledger_input *files;
-    size_t taken;
+    size_t taken = 0;
     must(ledger_admit(world.ledger, &source, &discovery, &err) && ledger_last_committed(world.ledger, &plan.batch_id, &err) &&
          ledger_take(world.ledger, &source, &(struct take_limits){0}, arena, &files, &taken, &err));
     assert_int_equal(taken, count);

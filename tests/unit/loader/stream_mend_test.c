@@ -63,7 +63,7 @@ static int begin(void **state)
     for (int i = 0; i < FILES; i++) admissions[i] = admission_of(i);
     struct discovery discovery = {.admissions = admissions, .count = FILES};
     struct ledger_input *files;
-    size_t count;
+    size_t count = 0;
     must(ledger_admit(ledger, &source, &discovery, &err) && ledger_take(ledger, &source, &(struct take_limits){0}, arena, &files, &count, &err));
     assert_int_equal(count, FILES);
     struct plan plan = {.watermark_late_us = WATERMARK_NONE, .watermark_evict_us = WATERMARK_NONE, .settings = "{}", .pipeline_digest = "p", .limits = ""};
