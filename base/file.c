@@ -111,8 +111,11 @@ static bool make_folders(const char *path, bool settle, struct error *err)
     }
     if (errno != ENOENT) return error_errno(err, "could not look up folder \"%s\"", path);
     if (strcmp(parent, path) != 0 && !make_folders(parent, settle, err)) return false;
-    if (mkdir(path, 0755) != 0 && errno != EEXIST) return error_errno(err, "could not create folder \"%s\"", path);
-    return PLANTED(5) || directory_sync(parent, err);
+    bool is_new = mkdir(path, 0755) == 0;
+    if (!is_new && errno != EEXIST) return error_errno(err, "could not create folder \"%s\"", path);
+    if (PLANTED(5) || directory_sync(parent, err)) return true;
+    if (is_new) rmdir(path); /* Its name may never be durable; whoever comes next would take it for that. */
+    return false;
 }
 
 bool directories_make(const char *path, struct error *err) { return make_folders(path, false, err); }

@@ -182,6 +182,7 @@ static bool make_parent(struct cleaner *cleaner, const char *target)
     error_clear(&err);
     if (!(cleaner->resumed ? directories_settle : directories_make)(parent, &err)) {
         errno = err.errno_value ? err.errno_value : ENOTDIR;
+        if (errno == EIO) cleaner->lost = err;
         return false;
     }
     cleaner->last_made = parent;
