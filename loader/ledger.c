@@ -421,6 +421,8 @@ static bool open_owned(struct ledger *ledger, struct arena *arena, struct error 
     if (!exists(path)) {
         if (exists(metadata)) return damaged(err, "the checkpoint '%s' has metadata, but its ledger is missing", checkpoint);
         if (!create_ledger(ledger, arena, path, err)) return false;
+    } else if (!exists(metadata) && !directory_sync(checkpoint, err)) { /* A first start that was cut short: its ledger's name comes first. */
+        return false;
     }
     return open_store(ledger, path, KV_WRITE, err) && ensure_metadata(ledger, arena, err);
 }
