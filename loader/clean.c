@@ -215,26 +215,21 @@ static bool same_content(const char *a, const char *b)
 }
 
 /* Across file systems: a synced copy first, the original last. A copy that an earlier attempt finished is recognised by its content. */
-static int move_across(const char *from, const char *to, struct error *err)
+static int move_across(struct cleaner *cleaner, const char *from, const char *to)
 {
-    if (!local_store.copy(from, to, err)) return -1;
-    return unlink(from);
+    struct error err;
+    error_clear(&err);
+    if (local_store.copy(from, to, &err)) return unlink(from);
+    errno = err.errno_value ? err.errno_value : EIO;
+    if (errno == EIO) cleaner->lost = err;
+    return -1;
 }
 
 /* An earlier run made this copy. Its name is made anew: where the sync of the folder failed then, a second sync would prove nothing. */
 static struct cleaned_file settle_copy(struct cleaner *cleaner, const struct ledger_input *file, const char *path, const char *aside, const char *target)
 {
-    if (!PLANTED(51)) {
-        if (unlink(target) != 0) return give_back(cleaner, aside, path, "replace", target);
-        struct error err;
-        error_clear(&err);
-        if (!local_store.copy(aside, target, &err)) {
-            errno = err.errno_value ? err.errno_value : EIO;
-            if (errno == EIO) cleaner->lost = err;
-            return give_back(cleaner, aside, path, "move to the archive", target);
-        }
-    }
-    if (unlink(aside) != 0) return give_back(cleaner, aside, path, "remove", aside);
+    if (!PLANTED(51) && unlink(target) != 0) return give_back(cleaner, aside, path, "replace", target);
+    if ((PLANTED(51) ? unlink(aside) : move_across(cleaner, aside, target)) != 0) return give_back(cleaner, aside, path, "move to the archive", target);
     mark_dirty(cleaner, file->directory, false);
     return outcome(CLEAN_DONE, target, NULL);
 }
@@ -254,8 +249,6 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
     }
     if (!make_parent(cleaner, target)) return give_back(cleaner, aside, path, "create the folder of", target);
     for (int clash = 1; clash <= CLASH_MAX; clash++) {
-        struct error err;
-        error_clear(&err);
         int rc = rename_noreplace(aside, target);
         if (PLANTED(13) && rc != 0 && errno == EXDEV) rc = 0;
         if (rc != 0 && errno == EXDEV) {
@@ -264,9 +257,7 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
                 rc = -1;
                 errno = EEXIST;
             } else {
-                errno = EIO;
-                rc = move_across(aside, target, &err);
-                if (rc != 0 && err.errno_value) errno = err.errno_value;
+                rc = move_across(cleaner, aside, target);
             }
         }
         if (rc == 0) {
@@ -275,7 +266,6 @@ static struct cleaned_file move_file(struct cleaner *cleaner, const struct ledge
             return outcome(CLEAN_DONE, target, NULL);
         }
         if (errno == ENOENT && access(aside, F_OK) != 0) return outcome(CLEAN_GONE, NULL, NULL);
-        if (err.condition && errno == EIO) cleaner->lost = err;
         if (errno != EEXIST) return give_back(cleaner, aside, path, "move to the archive", target);
         if (same_content(aside, target)) return settle_copy(cleaner, file, path, aside, target);
         target = arena_printf(cleaner->arena, "%s.%d", wanted, clash);

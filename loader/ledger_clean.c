@@ -238,21 +238,12 @@ bool ledger_cleaning_skip(struct ledger *ledger, struct error *err)
 
 /* --- Retries -------------------------------------------------------------------------------------------------- */
 
-/* The file in the run at hand, where it is in that one; neighbours share a run. */
-static struct run_file *file_in_run(const struct run *run, uint32_t source_id, int64_t ordinal)
-{
-    if (!run->count || run->source_id != source_id) return NULL;
-    for (size_t i = 0; i < run->count; i++) {
-        if (run->files[i].ordinal == ordinal) return &run->files[i];
-    }
-    return NULL;
-}
-
+/* *run: the last one that was read; neighbours share it. */
 static bool retry_input(struct kv_txn *txn, struct slice key, struct batch_walk *walk, struct run *run, struct error *err)
 {
     uint32_t source_id = (uint32_t)key_read(key, 0, 2);
     int64_t ordinal = (int64_t)key_read(key, 2, 8);
-    struct run_file *file = file_in_run(run, source_id, ordinal);
+    struct run_file *file = run->count && run->source_id == source_id ? run_file_of(run, ordinal) : NULL;
     if (!file && !runs_find(txn, TABLE_DONE, source_id, ordinal, walk->arena, run, &file, err)) return false;
     if (!file) return damaged(err, "a file to be cleaned again is not among the committed ones");
     const char *directory;

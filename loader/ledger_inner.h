@@ -180,6 +180,7 @@ struct run {
 /* Stores files (ascending ordinals) as runs of a bounded size. */
 bool runs_write(struct change *change, enum table table, uint32_t source_id, int64_t batch_id, const struct run_file *files, size_t count,
                 struct error *err) MUST_CHECK;
+struct run_file *run_file_of(const struct run *run, int64_t ordinal); /* NULL: not in this run. */
 /* *file NULL: the ordinal stands in no run of the table. */
 bool runs_find(struct kv_txn *txn, enum table table, uint32_t source_id, int64_t ordinal, struct arena *arena, struct run *run,
                struct run_file **file, struct error *err) MUST_CHECK;

@@ -213,6 +213,14 @@ bool runs_from(struct kv_cursor *cursor, enum table table, uint32_t source_id, i
     return !*found || runs_decode(table, &row, arena, run, err);
 }
 
+struct run_file *run_file_of(const struct run *run, int64_t ordinal)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->files[i].ordinal == ordinal) return &run->files[i];
+    }
+    return NULL;
+}
+
 bool runs_find(struct kv_txn *txn, enum table table, uint32_t source_id, int64_t ordinal, struct arena *arena, struct run *run,
                struct run_file **file, struct error *err)
 {
@@ -222,11 +230,8 @@ bool runs_find(struct kv_txn *txn, enum table table, uint32_t source_id, int64_t
     bool found;
     bool ok = runs_upto(cursor, table, source_id, ordinal, arena, run, &found, err);
     kv_cursor_close(cursor);
-    if (!ok || !found) return ok;
-    for (size_t i = 0; i < run->count; i++) {
-        if (run->files[i].ordinal == ordinal) *file = &run->files[i];
-    }
-    return true;
+    if (ok && found) *file = run_file_of(run, ordinal);
+    return ok;
 }
 
 /* Rewrites one run without the ordinals [start, end). */
